@@ -1,0 +1,63 @@
+# Every command a contributor needs; `make` alone lists them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS   ?=
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+           --no-emit-index-url --no-header --no-annotate --quiet pyproject.toml --extra build
+
+.PHONY: help demo check test test-mail crash fuzz bench format lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# The stamp files make set-up happen once, and again only when a requirements file changes.
+$(VENV)/.run: requirements.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what Broadsheet runs on (once) ..."
+	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	@echo "Installing what the tests need (once) ..."
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+demo: $(VENV)/.run ## send the sample issue to 5,000 invented readers, all on this machine
+	@$(BIN)/broadsheet demo $(ARGS)
+
+check: $(VENV)/.dev ## ruff, mypy, import contracts, house rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/house
+
+test: $(VENV)/.dev ## everything that needs only what the package index gives
+	$(BIN)/pytest -q tests/unit tests/store tests/integration tests/contract tests/crash $(ARGS)
+
+test-mail: $(VENV)/.dev ## the rendered mail and the pages in Chromium
+	$(BIN)/pytest -q tests/e2e $(ARGS)
+
+crash: $(VENV)/.dev ## kill points on both databases
+	$(BIN)/pytest -q tests/crash --both-databases $(ARGS)
+
+fuzz: $(VENV)/.dev ## properties at length
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest -q tests/unit -k properties $(ARGS)
+
+bench: $(VENV)/.dev ## benchmarks beside their yardsticks, as ratios
+	$(BIN)/python -m benchmarks $(ARGS)
+
+format: $(VENV)/.dev ## format and fix what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(VENV)/.dev ## pin every dependency again, with hashes and without an index address
+	$(PIP) install uv
+	$(COMPILE) -o requirements.txt
+	$(COMPILE) --extra dev -o requirements-dev.txt
+
+clean: ## remove what the commands made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -1,0 +1,151 @@
+"""Settings: the only reader of the environment. `.env` in the project folder fills what is not set already.
+
+Every field's description is what `.env.example` says of it (tests/house holds them together). All problems are
+reported at once, and no value of a secret is ever part of a message.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from worker.errors import SettingsError
+
+SENDGRID_LIMIT = 1_000  # personalizations in one request
+
+
+class Settings(BaseModel):
+    """Broadsheet's settings; field `database_url` is the variable `DATABASE_URL`, and so on."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    project: Path = Field(exclude=True)
+
+    database_url: str = Field(
+        "sqlite:///var/broadsheet.db",
+        description="Where the ledger is kept: sqlite:///path (relative to the project) or postgresql://user:password@host/name.",
+    )
+    redis_url: str = Field(
+        "",
+        description="The queue: redis://host:6379/0 or unix:///path. Empty: `broadsheet run` and `demo` start an embedded Valkey.",
+    )
+    base_url: str = Field(
+        "http://127.0.0.1:8025",
+        description="The public address of the web process; https, and short, for unsubscribe links reach mail clients in a header.",
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Signs unsubscribe and referral links and the login; at least 32 random characters. Changing it breaks links in mail already sent.",
+    )
+    sendgrid_api_key: SecretStr = Field(SecretStr(""), description="SendGrid API key with the Mail Send scope.")
+    sendgrid_api_url: str = Field(
+        "https://api.sendgrid.com",
+        description="SendGrid's host; https://api.eu.sendgrid.com for an EU subuser, or the mailroom's address.",
+    )
+    sendgrid_webhook_public_key: str = Field(
+        "",
+        description="Verification key of the signed event webhook, as SendGrid shows it. Empty: the event route refuses everything.",
+    )
+    sendgrid_sandbox: bool = Field(False, description="true: SendGrid validates every submission and delivers none.")
+    batch_size: Annotated[int, Field(ge=1, le=SENDGRID_LIMIT)] = Field(
+        SENDGRID_LIMIT,
+        description="Deliveries in one API call, 1 to 1000. Small batches are slower and easier to watch.",
+    )
+    lease_seconds: Annotated[float, Field(ge=1, le=600)] = Field(
+        30.0, description="How long a claimed batch stays its worker's. Must be longer than CALL_DEADLINE_SECONDS."
+    )
+    call_deadline_seconds: Annotated[float, Field(ge=0.1, le=300)] = Field(
+        20.0, description="The longest one API call may take in all, from connecting to the last byte of the answer."
+    )
+    tick_seconds: Annotated[float, Field(ge=0.1, le=60)] = Field(
+        3.0, description="How often the clock looks for what is due."
+    )
+    bulk_workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        2,
+        description="Bulk workers in use: how many jobs the clock offers for one broadcast, and how many `run` starts.",
+    )
+    ops_username: str = Field("ops", description="Login of /ops/queues.")
+    ops_password: SecretStr = Field(SecretStr(""), description="Password of /ops/queues. Empty: the page stays closed.")
+    alert_address: str = Field("", description="Who gets mail when a broadcast needs attention; empty: nobody.")
+    web_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        8025, description="Port of the web process; 0 takes any free one."
+    )
+    state_dir: Path = Field(
+        Path("var"),
+        description="Where this host keeps small state outside the database (the mark that shows a restored database, the embedded Valkey's files).",
+    )
+    log_level: str = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR. No level logs addresses, keys or bodies."
+    )
+
+    @field_validator("base_url", "sendgrid_api_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be a web address such as https://letters.example.com")
+        if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+            raise ValueError("must be https outside this machine")
+        return value.rstrip("/")
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("is DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @model_validator(mode="after")
+    def _lease_outlives_call(self) -> Settings:
+        if self.lease_seconds <= self.call_deadline_seconds:
+            raise ValueError("LEASE_SECONDS must be longer than CALL_DEADLINE_SECONDS, or a live call could be swept")
+        return self
+
+    def path(self, relative: Path) -> Path:
+        """A path setting, made absolute against the project folder."""
+        return relative if relative.is_absolute() else self.project / relative
+
+    @property
+    def absolute_database_url(self) -> str:
+        """`database_url` with a relative SQLite path made absolute against the project folder."""
+        prefix = "sqlite:///"
+        if self.database_url.startswith(prefix) and not self.database_url.startswith(prefix + "/"):
+            return f"{prefix}{(self.project / self.database_url.removeprefix(prefix)).resolve()}"
+        return self.database_url
+
+    def require(self, *fields: str) -> None:
+        """Raise SettingsError naming every listed field that is empty."""
+        missing = [f"{name.upper()}: is not set" for name in fields if not _plain(getattr(self, name))]
+        if "secret_key" in fields and 0 < len(self.secret_key.get_secret_value()) < 32:
+            missing.append("SECRET_KEY: needs at least 32 characters")
+        if missing:
+            raise SettingsError(missing)
+
+
+def load_settings(project: Path, environment: dict[str, str] | None = None) -> Settings:
+    """Settings for a project folder, from the environment and `project/.env`; the environment wins.
+
+    An empty variable counts as not set. Raises SettingsError with every problem at once.
+    """
+    found: dict[str, str | None] = dict(dotenv_values(project / ".env"))
+    found.update(os.environ if environment is None else environment)
+    known = {name.upper(): name for name in Settings.model_fields if name != "project"}
+    values: dict[str, Any] = {known[key]: value for key, value in found.items() if key in known and value}
+    try:
+        return Settings(project=project.resolve(), **values)
+    except ValidationError as wrong:
+        raise SettingsError([_sentence(problem) for problem in wrong.errors(include_input=False)]) from None
+
+
+def _sentence(problem: Any) -> str:
+    name = str(problem["loc"][0]).upper() if problem["loc"] else "settings"
+    return f"{name}: {str(problem['msg']).removeprefix('Value error, ')}"
+
+
+def _plain(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

@@ -1,0 +1,34 @@
+"""Addresses and their canonical keys: who is who, and nothing else.
+
+`address_key` decides identity. `referral_key` also drops what a provider ignores, and decides only whether
+two sign-ups are the same person for a reward; it never decides who gets mail.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Providers that ignore dots in the local part; from Gmail's help page on dots in addresses.
+_DOTLESS = {"gmail.com", "googlemail.com"}
+
+
+def address_key(address: str) -> str:
+    """Trimmed, NFC, lower case, domain in IDNA's ASCII form. The address must hold exactly one usable `@`."""
+    local, _, domain = unicodedata.normalize("NFC", address.strip()).rpartition("@")
+    if not local or not domain:
+        raise ValueError("an address needs a local part and a domain")
+    domain = domain.rstrip(".").lower()
+    try:
+        domain = domain.encode("idna").decode("ascii")
+    except UnicodeError as broken:
+        raise ValueError(f"the domain cannot be written in ASCII: {broken}") from None
+    return f"{unicodedata.normalize('NFC', local.lower())}@{domain}"
+
+
+def referral_key(address: str) -> str:
+    """The key without `+tag` and, where the provider ignores them, without dots."""
+    local, _, domain = address_key(address).rpartition("@")
+    local = local.partition("+")[0] or local
+    if domain in _DOTLESS:
+        local, domain = local.replace(".", ""), "gmail.com"
+    return f"{local}@{domain}"

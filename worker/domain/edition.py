@@ -1,0 +1,60 @@
+"""Editions: an issue rendered for one plan, with its merge tags; frozen once a mailing is planned."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+from worker.domain.subscriber import Plan
+
+
+class Place(StrEnum):
+    """Where a merge value lands, which decides how it is escaped."""
+
+    HTML = "h"  # HTML text and attributes
+    TEXT = "t"  # plain text and subject: as it is, one line
+    URL = "u"  # inside a link's address: percent-encoded
+
+
+class MergeName(StrEnum):
+    """The closed list of merge tags an author may write (the last one is the layout's own)."""
+
+    FIRST_NAME = "first_name"
+    REFERRAL_COUNT = "referral_count"
+    REFERRAL_LINK = "referral_link"
+    MANAGE_LINK = "manage_link"
+    UNSUBSCRIBE_LINK = "unsubscribe_link"
+    APPLY_LINK = "apply_link"  # the reader's own link to apply to the launch of this mailing
+
+
+@dataclass(frozen=True, slots=True)
+class MergeTag:
+    """One placeholder in an edition. `tag` has a fixed width (`-bs00h-`), so none is a prefix of another."""
+
+    tag: str
+    name: MergeName
+    fallback: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """A rendered mail for one plan. `id` is None until the ledger has frozen it."""
+
+    plan: Plan
+    subject: str
+    preheader: str
+    html: str
+    text: str
+    merge_tags: tuple[MergeTag, ...]
+    revision: int = 1
+    id: int | None = None
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over everything a reader could see; 64 hex digits."""
+        tags = [[t.tag, t.name, t.fallback, t.place] for t in self.merge_tags]
+        whole = json.dumps([self.plan, self.subject, self.preheader, self.html, self.text, tags])
+        return hashlib.sha256(whole.encode()).hexdigest()

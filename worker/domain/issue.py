@@ -1,0 +1,70 @@
+"""An issue: the text the author wrote, as read from one Markdown file. Steps of sequences have the same form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, time
+
+from worker.domain.subscriber import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Where to listen, watch or read along; `minutes` is the length. Empty strings where there is no such place."""
+
+    url: str
+    minutes: int
+    transcript: str = ""
+    apple: str = ""
+    spotify: str = ""
+    youtube: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One Markdown file. `id` (front matter) keys its mailing; `slug` is the file's name without date and suffix.
+
+    `subject` and `preview` hold one string per plan. `body` is the Markdown after the front matter and
+    `body_line` the file's line (from 1) on which it starts, so that errors can name lines of the file.
+    """
+
+    id: str
+    slug: str
+    file: str
+    title: str
+    subject: Mapping[Plan, str]
+    preview: Mapping[Plan, str]
+    audience: str  # everyone | paid | free | a segment's name
+    body: str
+    body_line: int
+    published_on: date | None = None
+    audio: Audio | None = None
+    comments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When a step falls due, on the publication's wall clock.
+
+    `days` counts from `anchor` (negative is before): `opens`, `closes` of a launch, or `trigger`, the moment
+    that made the step owed (a first referral). `at` is the wall time on that day; None means at once.
+    """
+
+    anchor: str
+    days: int
+    at: time | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a sequence: an issue-like text and its timing."""
+
+    sequence: str
+    text: Issue
+    timing: Timing
+
+    @property
+    def id(self) -> str:
+        """The step's id from its front matter."""
+        return self.text.id

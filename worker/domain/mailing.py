@@ -1,0 +1,105 @@
+"""Mailings: what deliveries are owed for, and the one table that says how each kind behaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class MailingKind(StrEnum):
+    """What a mailing is."""
+
+    BROADCAST = "broadcast"
+    STEP = "step"  # one step of a sequence (a launch reminder, for one)
+    REWARD = "reward"  # referral mails to the referrer
+    CONFIRMATION = "confirmation"
+    WELCOME = "welcome"
+    ALERT = "alert"  # to the author, when something needs attention
+    TEST = "test"
+
+
+class MailingStatus(StrEnum):
+    """Where a mailing stands; the moves are in docs/delivery.md."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    PLANNING = "planning"
+    SENDING = "sending"
+    STAGED = "staged"
+    RECALLING = "recalling"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
+class Queue(StrEnum):
+    """The two queues; each worker process listens to one."""
+
+    BULK = "bulk"
+    PROMPT = "prompt"
+
+
+class Uncertain(StrEnum):
+    """What happens to a batch whose fate is unknown."""
+
+    HOLD = "hold"  # never resent by itself: an event or an operator decides
+    RESEND = "resend"  # a second copy does less harm than none
+
+
+@dataclass(frozen=True, slots=True)
+class KindRules:
+    """One row of the table of kinds. `unconfirmed`: may reach a subscriber who has not confirmed yet.
+
+    `outsiders`: goes to an address written on the delivery, which need not be a subscriber's.
+    """
+
+    queue: Queue
+    uncertain: Uncertain
+    unconfirmed: bool = False
+    outsiders: bool = False
+
+
+KINDS: dict[MailingKind, KindRules] = {
+    MailingKind.BROADCAST: KindRules(Queue.BULK, Uncertain.HOLD),
+    MailingKind.STEP: KindRules(Queue.PROMPT, Uncertain.HOLD),
+    MailingKind.REWARD: KindRules(Queue.PROMPT, Uncertain.HOLD),
+    MailingKind.CONFIRMATION: KindRules(Queue.PROMPT, Uncertain.RESEND, unconfirmed=True),
+    MailingKind.WELCOME: KindRules(Queue.PROMPT, Uncertain.HOLD),
+    MailingKind.ALERT: KindRules(Queue.PROMPT, Uncertain.RESEND, outsiders=True),
+    MailingKind.TEST: KindRules(Queue.PROMPT, Uncertain.HOLD, outsiders=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """One row of `mailings`.
+
+    `key` is unique and never changes: it is made from ids in front matter, not from names, so that renaming
+    mails nobody again. `source` says what to render: `issue:<id>`, `step:<sequence>/<step id>`. `wall_time`
+    (ISO, without offset) and `zone` are the hour as the author wrote it, `send_at` is the same instant.
+    """
+
+    id: int
+    key: str
+    kind: MailingKind
+    status: MailingStatus
+    source: str
+    segment: str
+    send_at: datetime
+    wall_time: str
+    zone: str
+    generation: int
+    sendgrid_batch_id: str | None
+    launch_id: str | None
+    candidates: int
+    audience: int
+    needs_attention: str | None
+    created_at: datetime
+    planned_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def rules(self) -> KindRules:
+        """How mailings of this kind behave."""
+        return KINDS[self.kind]

@@ -1,0 +1,247 @@
+"""Every table, as SQLAlchemy Core. Who may write what: `worker/store/ledger/` alone writes mailings' states,
+batches, submissions, deliveries and exclusions; the other store modules write the tables they are named for.
+
+A change here needs a migration in worker/store/migrations/ and a line in CHANGELOG.md.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from worker.store.instants import Instant
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only in a column declared exactly INTEGER.
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Integer, primary_key=True),  # always 1
+    Column("fenced_reason", Text),  # set: nothing is claimed anywhere (a restored database, for one)
+    Column("ticked_at", Instant),
+    sqlite_autoincrement=False,
+)
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("address", Text, nullable=False),  # empty once erased
+    Column("address_key", Text, unique=True),  # NULL once erased
+    Column("referral_key", Text, index=True),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("plan", Text, nullable=False, server_default="free"),
+    Column("plan_source", Text, nullable=False, server_default=""),  # stripe, comped, gifted, trial, reward
+    Column("plan_ends_at", Instant),
+    Column("status", Text, nullable=False),
+    Column("language", Text, nullable=False, server_default=""),
+    Column("zone", Text, nullable=False, server_default=""),
+    Column("country", Text, nullable=False, server_default=""),
+    Column("referral_code", Text, nullable=False, unique=True),
+    Column("source", Text, nullable=False, server_default=""),  # where the consent came from: import:<file>, form, ...
+    Column("joined_at", Instant, nullable=False),
+    Column("confirmed_at", Instant),
+    Column("unsubscribed_at", Instant),
+)
+
+subscriber_tags = Table(
+    "subscriber_tags",
+    metadata,
+    Column("subscriber_id", Id, ForeignKey("subscribers.id"), primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Index("ix_subscriber_tags_tag", "tag", "subscriber_id"),
+    sqlite_with_rowid=False,
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("address_key", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("suppressed_at", Instant, nullable=False),
+    Column("evidence", Text, nullable=False, server_default=""),  # event:<id>, link, import:<file>, operator
+    sqlite_with_rowid=False,
+)
+
+mailings = Table(
+    "mailings",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False, index=True),
+    Column("source", Text, nullable=False),
+    Column("segment", Text, nullable=False, server_default="everyone"),
+    Column("send_at", Instant, nullable=False),
+    Column("wall_time", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("batch_size", Integer, nullable=False),
+    Column("generation", Integer, nullable=False, server_default="0"),
+    Column("sendgrid_batch_id", Text),
+    Column("launch_id", Text),
+    Column("candidates", Integer, nullable=False, server_default="0"),
+    Column("audience", Integer, nullable=False, server_default="0"),
+    Column("needs_attention", Text),
+    Column("created_at", Instant, nullable=False),
+    Column("planned_at", Instant),
+    Column("finished_at", Instant),
+)
+
+# Who a one-off mailing is for, written with the mailing so that planning needs nothing else.
+# `address` is set only for tests and alerts, which go to people who need not be subscribers.
+addressees = Table(
+    "addressees",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("mailing_id", Id, ForeignKey("mailings.id"), nullable=False, index=True),
+    Column("subscriber_id", Id, ForeignKey("subscribers.id")),
+    Column("address", Text),
+    Column("plan", Text, nullable=False),
+)
+
+editions = Table(
+    "editions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("mailing_id", Id, ForeignKey("mailings.id"), nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("preheader", Text, nullable=False),
+    Column("html", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("merge_tags", Text, nullable=False),  # JSON
+    Column("hash", Text, nullable=False),
+    UniqueConstraint("mailing_id", "plan", "revision"),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("mailing_id", Id, ForeignKey("mailings.id"), nullable=False),
+    Column("edition_id", Id, ForeignKey("editions.id"), nullable=False),
+    Column("number", Integer),  # 0, 1, ... within its edition as planned; NULL for a child of a split
+    Column("parent_id", Id, ForeignKey("batches.id")),
+    Column("status", Text, nullable=False),
+    Column("claim_token", Text),
+    Column("lease_until", Instant),
+    Column("not_before", Instant),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("generation", Integer, nullable=False, server_default="0"),
+    Column("problem", Text),  # the last thing that went wrong, without addresses
+    UniqueConstraint("edition_id", "number"),
+    Index("ix_batches_mailing_id_status", "mailing_id", "status", "id"),
+    # Every claim, start and settle rewrites one row: room on its page keeps the update in place.
+    postgresql_with={"fillfactor": "50"},
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("mailing_id", Id, ForeignKey("mailings.id"), nullable=False),
+    Column("subscriber_id", Id, ForeignKey("subscribers.id")),  # NULL only for tests and alerts
+    Column("address_key", Text, nullable=False),
+    Column("address", Text),  # only for tests and alerts; everybody else's is read from subscribers
+    Column("edition_id", Id, ForeignKey("editions.id"), nullable=False),
+    Column("batch_id", Id, ForeignKey("batches.id"), nullable=False, index=True),
+    Column("skipped_reason", Text),
+    Column("refused_reason", Text),
+    Column("outcome", Text),
+    Column("outcome_at", Instant),
+    UniqueConstraint("mailing_id", "subscriber_id"),
+    UniqueConstraint("mailing_id", "address_key"),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),  # opaque; travels in custom_args
+    Column("batch_id", Id, ForeignKey("batches.id"), nullable=False, index=True),
+    Column("generation", Integer, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+    Column("answer", Text),  # accepted, validated, refused, rate_limited, unavailable, unknown
+    Column("status_code", Integer),
+    Column("message_id", Text),
+    Column("sendgrid_batch_id", Text),
+    Column("detail", Text),  # the reason, without addresses
+    sqlite_autoincrement=True,
+)
+
+exclusions = Table(
+    "exclusions",
+    metadata,
+    Column("mailing_id", Id, ForeignKey("mailings.id"), primary_key=True),
+    Column("subscriber_id", Id, ForeignKey("subscribers.id"), primary_key=True),
+    Column("reason", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("dedupe_key", Text, nullable=False, unique=True),
+    Column("sg_event_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("happened_at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("address_key", Text),
+    Column("delivery_id", Id, index=True),
+    Column("submission_key", Text),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("url", Text, nullable=False, server_default=""),
+)
+
+launch_conversions = Table(
+    "launch_conversions",
+    metadata,
+    Column("launch_id", Text, primary_key=True),
+    Column("subscriber_id", Id, ForeignKey("subscribers.id"), primary_key=True),
+    Column("how", Text, nullable=False),  # applied, bought, csv
+    Column("converted_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+launch_mutes = Table(
+    "launch_mutes",
+    metadata,
+    Column("launch_id", Text, primary_key=True),
+    Column("subscriber_id", Id, ForeignKey("subscribers.id"), primary_key=True),
+    Column("muted_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+referrals = Table(
+    "referrals",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("referrer_id", Id, ForeignKey("subscribers.id"), nullable=False, index=True),
+    Column("referred_id", Id, ForeignKey("subscribers.id"), nullable=False, unique=True),
+    Column("recorded_at", Instant, nullable=False),
+    Column("confirmed_at", Instant),
+)
