@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -13,3 +15,26 @@ class SuppressionReason(StrEnum):
     COMPLAINED = "complained"
     INVALID = "invalid"
     MANUAL = "manual"
+
+
+#: A stronger reason replaces a weaker one; between two of one kind the earlier stays. A complaint is the loudest.
+REASON_STRENGTH: tuple[SuppressionReason, ...] = (
+    SuppressionReason.INVALID,
+    SuppressionReason.BOUNCED,
+    SuppressionReason.MANUAL,
+    SuppressionReason.UNSUBSCRIBED,
+    SuppressionReason.COMPLAINED,
+)
+
+#: With these the reader said no, so the subscriber's status follows.
+OPT_OUTS = frozenset({SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINED})
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """One address we must not mail. `evidence` says how we know: `event:<key>`, `link`, `import:<file>`, `operator`."""
+
+    address_key: str
+    reason: SuppressionReason
+    at: datetime
+    evidence: str

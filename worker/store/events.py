@@ -1,0 +1,110 @@
+"""Events: every notification we were sent, once. Kept whatever its type; what follows from it is not decided here.
+
+`dedupe_key` is unique, so a copy of an event (SendGrid sends three on average, up to 46 were seen) adds no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from worker.domain.address import address_key
+from worker.domain.event import Event
+from worker.store.engine import Connection
+from worker.store.tables import deliveries, events
+
+CHUNK = 500  # rows in one statement; SQLite takes 32,766 bound values, ten are needed for each
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """Where a delivery belongs and which address it went to."""
+
+    mailing_id: int
+    address_key: str
+
+
+def add_events(connection: Connection, found: Sequence[Event], received_at: datetime) -> list[Event]:
+    """Keep events; returns those not seen before, each once, in the order of `found`.
+
+    They come back as a database can hold them: no NUL, no half of a surrogate pair, ids that fit 63 bits. One odd
+    event must not keep a whole call of a thousand from being recorded.
+    """
+    first: dict[str, Event] = {}
+    for event in map(_storable, found):
+        first.setdefault(event.dedupe_key, event)
+    # Two calls at once may carry the same events; inserting in one order keeps them from a deadlock.
+    ordered = sorted(first.values(), key=lambda event: event.dedupe_key)
+    new: set[str] = set()
+    for start in range(0, len(ordered), CHUNK):
+        new |= _insert(connection, ordered[start : start + CHUNK], received_at)
+    return [event for key, event in first.items() if key in new]
+
+
+def addressed_by(connection: Connection, delivery_ids: Collection[int]) -> dict[int, Addressed]:
+    """The deliveries among `delivery_ids` that exist here, each with its mailing and address."""
+    ids = sorted(delivery_ids)
+    found: dict[int, Addressed] = {}
+    for start in range(0, len(ids), CHUNK):
+        query = select(deliveries.c.id, deliveries.c.mailing_id, deliveries.c.address_key).where(
+            deliveries.c.id.in_(ids[start : start + CHUNK])
+        )
+        found.update((row.id, Addressed(row.mailing_id, row.address_key)) for row in connection.execute(query))
+    return found
+
+
+def event_key(event: Event) -> str | None:
+    """The address key of an event; None where its address cannot be one."""
+    try:
+        return address_key(event.address)
+    except ValueError:
+        return None
+
+
+def _storable(event: Event) -> Event:
+    known = event.delivery_id is not None and 0 < event.delivery_id < 2**63
+    return replace(
+        event,
+        address=_text(event.address),
+        dedupe_key=_text(event.dedupe_key),
+        sg_event_id=_text(event.sg_event_id),
+        delivery_id=event.delivery_id if known else None,
+        submission_key=_text(event.submission_key) if event.submission_key else None,
+        reason=_text(event.reason),
+        url=_text(event.url),
+    )
+
+
+def _text(value: str) -> str:
+    return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _insert(connection: Connection, chunk: Sequence[Event], received_at: datetime) -> set[str]:
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = (
+        insert(events)
+        .values(
+            [
+                {
+                    "dedupe_key": event.dedupe_key,
+                    "sg_event_id": event.sg_event_id,
+                    "type": event.type,
+                    "happened_at": event.at,
+                    "received_at": received_at,
+                    "address_key": event_key(event),
+                    "delivery_id": event.delivery_id,
+                    "submission_key": event.submission_key,
+                    "reason": event.reason,
+                    "url": event.url,
+                }
+                for event in chunk
+            ]
+        )
+        .on_conflict_do_nothing(index_elements=[events.c.dedupe_key])
+        .returning(events.c.dedupe_key)
+    )
+    return set(connection.execute(statement).scalars())
