@@ -1,0 +1,1 @@
+"""Text in, text out. Pure: no file, database, network or clock."""
