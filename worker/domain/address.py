@@ -7,6 +7,7 @@ two sign-ups are the same person for a reward; it never decides who gets mail.
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 # Providers that ignore dots in the local part; from Gmail's help page on dots in addresses.
 _DOTLESS = {"gmail.com", "googlemail.com"}
@@ -17,12 +18,7 @@ def address_key(address: str) -> str:
     local, _, domain = unicodedata.normalize("NFC", address.strip()).rpartition("@")
     if not local or not domain:
         raise ValueError("an address needs a local part and a domain")
-    domain = domain.rstrip(".").lower()
-    try:
-        domain = domain.encode("idna").decode("ascii")
-    except UnicodeError as broken:
-        raise ValueError(f"the domain cannot be written in ASCII: {broken}") from None
-    return f"{unicodedata.normalize('NFC', local.lower())}@{domain}"
+    return f"{unicodedata.normalize('NFC', local.lower())}@{_ascii_domain(domain)}"
 
 
 def referral_key(address: str) -> str:
@@ -32,3 +28,11 @@ def referral_key(address: str) -> str:
     if domain in _DOTLESS:
         local, domain = local.replace(".", ""), "gmail.com"
     return f"{local}@{domain}"
+
+
+@lru_cache(maxsize=4096)  # a list has few domains, and imports are long
+def _ascii_domain(domain: str) -> str:
+    try:
+        return domain.rstrip(".").lower().encode("idna").decode("ascii")
+    except UnicodeError as broken:
+        raise ValueError(f"the domain cannot be written in ASCII: {broken}") from None

@@ -46,7 +46,9 @@ class Subscriber:
 
 def cut_name(name: str) -> str:
     """The name as it is kept: one line, no control characters, at most 100 characters, cut with an ellipsis."""
-    printable = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in name)
+    printable = name
+    if not name.isprintable():  # most names are, and imports are long
+        printable = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in name)
     one_line = " ".join(printable.split())
     return one_line if len(one_line) <= NAME_LIMIT else one_line[: NAME_LIMIT - 1].rstrip() + "…"
 

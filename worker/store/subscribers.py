@@ -6,6 +6,7 @@ sign-up, an import or a race. It must not know mailings, nor why a subscriber is
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +26,10 @@ from worker.store.tables import subscriber_tags, subscribers
 
 CHUNK = 1_000  # rows in one statement or look-up; SQLite takes 32,766 bound values
 
-#: No 0/o, 1/l/i and no u: nothing to misread aloud, and no words one would not want in a link.
-CODE_ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
-CODE_LENGTH = 8  # 30^8 = 656 thousand million; a million subscribers meet one collision or none
+#: Crockford's 32 letters: no i, l, o or u, so nothing to misread aloud and few words one would not want in a link.
+CODE_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_CODE_LETTERS = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", CODE_ALPHABET.encode())
+_MISREAD = str.maketrans("ilo", "110")
 _CODE_TRIES = 8
 
 
@@ -48,8 +50,8 @@ class NewSubscriber:
 
 
 def new_referral_code() -> str:
-    """A random code, eight characters of CODE_ALPHABET; unguessable, for it names a person."""
-    return "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
+    """A random code, eight characters of CODE_ALPHABET (40 bits); unguessable, for it names a person."""
+    return base64.b32encode(secrets.token_bytes(5)).translate(_CODE_LETTERS).decode()
 
 
 def add_subscriber(connection: Connection, new: NewSubscriber) -> tuple[Subscriber, bool]:
@@ -85,8 +87,8 @@ def by_address_key(connection: Connection, key: str) -> Subscriber | None:
 
 
 def by_referral_code(connection: Connection, code: str) -> Subscriber | None:
-    """The subscriber whose referral link carries this code, typed in any case."""
-    return _one(connection, subscribers.c.referral_code == code.strip().lower())
+    """The subscriber whose referral link carries this code, however it was typed: in capitals, with o for 0."""
+    return _one(connection, subscribers.c.referral_code == code.strip().lower().translate(_MISREAD))
 
 
 def by_address_keys(connection: Connection, keys: Collection[str]) -> dict[str, Subscriber]:
