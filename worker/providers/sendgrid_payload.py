@@ -1,0 +1,163 @@
+"""The request body of POST /v3/mail/send for one submission. Pure: builds bytes, sends nothing.
+
+Every recipient is alone in a personalization (all addresses of one see each other), so their order is the order in
+which SendGrid numbers them in errors. Built from plain dicts in one comprehension: a worker spends its time here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+import orjson
+
+from worker.providers.base import Addressee, Mailbox, Submission
+from worker.providers.sendgrid_limits import (
+    ADDRESS_CHARS,
+    BODY_BYTES,
+    CATEGORIES,
+    CATEGORY_CHARS,
+    CUSTOM_ARGS_BYTES,
+    HEADER_URL_CHARS,
+    RECIPIENTS,
+    PayloadError,
+)
+
+#: SendGrid's own link rewriting and open pixel. Off: rewriting sends readers through another host, in the text part
+#: too, and scanners fill both with noise. Always sent, because account defaults differ and change.
+CLICK_TRACKING: Final = False
+OPEN_TRACKING: Final = False
+
+DELIVERY_ARG = "bs_delivery"  # comes back in every event; opaque ids only, since SendGrid keeps custom_args for ever
+SUBMISSION_ARG = "bs_submission"
+
+_ONE_CLICK = "List-Unsubscribe=One-Click"  # RFC 8058, section 3.1
+_NOT_IN_A_URI = re.compile(r"[\x00-\x20<>\x7f-\uffff]")
+_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+
+
+def build_payload(submission: Submission) -> bytes:
+    """The JSON body. Raises PayloadError for what SendGrid would refuse as a whole, before anything is sent.
+
+    Merge values over their limit are not looked for here: `over_limit` finds them row by row, before.
+    """
+    body = orjson.dumps(payload(submission))
+    if len(body) > BODY_BYTES:
+        raise PayloadError(f"the request has {len(body):,} bytes; SendGrid takes less than 30 MB")
+    return body
+
+
+def payload(submission: Submission) -> dict[str, Any]:
+    """The same as a dict. Holds references to the addressees' values: serialise it, do not change it."""
+    _check(submission)
+    message: dict[str, Any] = {
+        "personalizations": _personalizations(submission.addressees),
+        "from": _mailbox(submission.sender),
+        "subject": submission.subject,
+        # The order is SendGrid's rule: text/plain first.
+        "content": [
+            {"type": kind, "value": value}
+            for kind, value in (("text/plain", submission.text), ("text/html", submission.html))
+            if value
+        ],
+        "custom_args": {SUBMISSION_ARG: submission.key},
+        "tracking_settings": {
+            "click_tracking": {"enable": CLICK_TRACKING, "enable_text": False},
+            "open_tracking": {"enable": OPEN_TRACKING},
+            # On, it adds headers and a footer of its own beside ours.
+            "subscription_tracking": {"enable": False},
+            "ganalytics": {"enable": False},
+        },
+    }
+    if submission.reply_to:
+        message["reply_to"] = {"email": submission.reply_to}
+    if submission.list_id:
+        message["headers"] = {"List-Id": _list_id(submission.sender.name, submission.list_id)}
+    if submission.categories:
+        message["categories"] = list(submission.categories)
+    if submission.send_at is not None:
+        message["send_at"] = int(submission.send_at.timestamp())
+    if submission.sendgrid_batch_id is not None:
+        message["batch_id"] = submission.sendgrid_batch_id
+    if submission.sandbox:
+        message["mail_settings"] = {"sandbox_mode": {"enable": True}}
+    return message
+
+
+def _personalizations(addressees: Sequence[Addressee]) -> list[dict[str, Any]]:
+    # No `name` beside the address: SendGrid's rules for it differ from page to page, and a reader knows their name.
+    rows: list[dict[str, Any]] = [
+        {
+            "to": [{"email": one.address}],
+            "substitutions": one.values,
+            "custom_args": {DELIVERY_ARG: str(one.delivery_id)},
+            "headers": {"List-Unsubscribe": f"<{one.unsubscribe_url}>", "List-Unsubscribe-Post": _ONE_CLICK},
+        }
+        for one in addressees
+    ]
+    for row, one in zip(rows, addressees, strict=True):  # an empty object is an error to SendGrid
+        if not one.values:
+            del row["substitutions"]
+        if not one.unsubscribe_url:
+            del row["headers"]
+    return rows
+
+
+def _mailbox(mailbox: Mailbox) -> dict[str, str]:
+    return {"email": mailbox.address, "name": mailbox.name} if mailbox.name else {"email": mailbox.address}
+
+
+def _list_id(name: str, list_id: str) -> str:
+    """RFC 2919: an optional phrase and the id. A name that is not ASCII is left out rather than sent unencoded."""
+    name = name.strip()
+    if not name or not name.isascii() or not name.isprintable():
+        return f"<{list_id}>"
+    if _PHRASE.fullmatch(name):
+        return f"{name} <{list_id}>"
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}" <{list_id}>'
+
+
+def _check(submission: Submission) -> None:
+    _check_message(submission)
+    _check_addressees(submission.addressees)
+
+
+def _check_message(submission: Submission) -> None:
+    if not submission.subject:
+        raise PayloadError("the subject is empty")
+    if not submission.text and not submission.html:
+        raise PayloadError("the message has neither text nor HTML")
+    if not submission.sender.address.isascii():
+        raise PayloadError("the From address is not ASCII; SendGrid takes no other")
+    if len(submission.key.encode()) + len(SUBMISSION_ARG) + 64 > CUSTOM_ARGS_BYTES or not submission.key:
+        raise PayloadError("the submission's key is empty or too long for custom_args")
+    categories = submission.categories
+    if len(categories) > CATEGORIES or len(set(categories)) != len(categories):
+        raise PayloadError(f"at most {CATEGORIES} categories, each once; there are {len(categories)}")
+    if any(not 0 < len(one) <= CATEGORY_CHARS or not one.isascii() for one in categories):
+        raise PayloadError(f"a category is 1 to {CATEGORY_CHARS} ASCII characters")
+    if submission.send_at is not None and submission.send_at.tzinfo is None:
+        raise PayloadError("send_at has no offset")
+    if any(ord(c) < 32 for c in submission.list_id + submission.sender.name + submission.subject):
+        raise PayloadError("the subject, the sender's name or the List-Id holds a line break or a control character")
+
+
+def _check_addressees(addressees: Sequence[Addressee]) -> None:
+    count = len(addressees)
+    if not 1 <= count <= RECIPIENTS:
+        raise PayloadError(f"a submission has 1 to {RECIPIENTS:,} addressees, this one {count:,}")
+    addresses = {one.address.casefold() for one in addressees}
+    if len(addresses) != count:
+        raise PayloadError("an address occurs twice in one submission; SendGrid refuses all of it")
+    if max(map(len, addresses)) > ADDRESS_CHARS or "" in addresses:
+        raise PayloadError(f"an address is empty or longer than {ADDRESS_CHARS} characters")
+    urls = [one.unsubscribe_url for one in addressees]
+    if max(map(len, urls)) > HEADER_URL_CHARS:
+        raise PayloadError(f"an unsubscribe link is longer than {HEADER_URL_CHARS} characters; make BASE_URL shorter")
+    if _NOT_IN_A_URI.search("".join(urls)):
+        raise PayloadError("an unsubscribe link holds a character that no URL in a header may hold")
+    kinds = {type(value) for one in addressees for value in one.values.values()}
+    if not kinds <= {str}:
+        raise PayloadError("a merge value is not a string")
