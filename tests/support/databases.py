@@ -12,12 +12,15 @@ import pytest
 from sqlalchemy import text
 
 from worker.store.engine import open_engine
+from worker.store.installation import name_installation
 from worker.store.schema import migrate
 from worker.store.tables import metadata
 
 
 def pytest_addoption(parser):
-    parser.addoption("--both-databases", action="store_true", help="crash points on PostgreSQL too, not on SQLite alone")
+    parser.addoption(
+        "--both-databases", action="store_true", help="crash points on PostgreSQL too, not on SQLite alone"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +66,7 @@ def postgresql_url(postgresql_server):
     names = ", ".join(table.name for table in metadata.sorted_tables)
     with engine.begin() as connection:
         connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
-        connection.execute(text("INSERT INTO installation (id) VALUES (1)"))
+        name_installation(connection)
     engine.dispose()
     return postgresql_server
 

@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 
 from worker.errors import BroadsheetError
 from worker.store.engine import Engine
+from worker.store.installation import name_installation
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -21,6 +22,7 @@ def migrate(engine: Engine) -> None:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        name_installation(connection)
 
 
 def require_current(engine: Engine) -> None:

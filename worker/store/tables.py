@@ -36,6 +36,7 @@ installation = Table(
     "installation",
     metadata,
     Column("id", Integer, primary_key=True),  # always 1
+    Column("identity", Text),  # random; a copy shares it
     Column("fenced_reason", Text),  # set: nothing is claimed anywhere (a restored database, for one)
     Column("ticked_at", Instant),
     sqlite_autoincrement=False,
@@ -184,7 +185,7 @@ submissions = Table(
     Column("size", Integer, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("answered_at", Instant),
-    Column("answer", Text),  # accepted, validated, refused, rate_limited, unavailable, unknown
+    Column("answer", Text),  # accepted, validated, refused, rate_limited, unavailable, unknown, not_sent
     Column("status_code", Integer),
     Column("message_id", Text),
     Column("sendgrid_batch_id", Text),

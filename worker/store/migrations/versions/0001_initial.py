@@ -12,7 +12,6 @@ depends_on = None
 
 def upgrade() -> None:
     metadata.create_all(op.get_bind())
-    op.execute("INSERT INTO installation (id) VALUES (1)")
 
 
 def downgrade() -> None:

@@ -1,0 +1,53 @@
+"""What is due, derived from the ledger alone; the clock asks every few seconds and enqueues the ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, or_, select
+
+from worker.domain.delivery import BatchStatus
+from worker.domain.mailing import MailingKind, MailingStatus
+from worker.store.engine import Connection
+from worker.store.instants import DatabaseNow
+from worker.store.tables import batches, mailings
+
+
+@dataclass(frozen=True, slots=True)
+class DueMailing:
+    """A mailing something is due for; `pending` counts batches that may go now (0 for one still to be planned)."""
+
+    mailing_id: int
+    kind: MailingKind
+    pending: int
+
+
+def due_for_planning(connection: Connection, now: datetime) -> list[DueMailing]:
+    """Mailings whose hour has come, and those whose planning a dead process left unfinished."""
+    query = select(mailings.c.id, mailings.c.kind).where(
+        mailings.c.status.in_((MailingStatus.SCHEDULED, MailingStatus.PLANNING)), mailings.c.send_at <= now
+    )
+    return [DueMailing(row.id, MailingKind(row.kind), 0) for row in connection.execute(query.order_by(mailings.c.id))]
+
+
+def due_for_submitting(connection: Connection) -> list[DueMailing]:
+    """Mailings with batches that may go now."""
+    query = (
+        select(mailings.c.id, mailings.c.kind, func.count())
+        .join(batches, batches.c.mailing_id == mailings.c.id)
+        .where(
+            mailings.c.status == MailingStatus.SENDING,
+            batches.c.status == BatchStatus.PENDING,
+            or_(batches.c.not_before.is_(None), batches.c.not_before <= DatabaseNow()),
+        )
+        .group_by(mailings.c.id, mailings.c.kind)
+        .order_by(mailings.c.id)
+    )
+    return [DueMailing(row[0], MailingKind(row[1]), row[2]) for row in connection.execute(query)]
+
+
+def database_clock(connection: Connection) -> datetime:
+    """The database's clock: what every host agrees on."""
+    now: datetime = connection.execute(select(DatabaseNow())).scalar_one()
+    return now

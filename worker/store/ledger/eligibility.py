@@ -1,0 +1,89 @@
+"""Who may not be mailed, and why: one list of rules, read at planning and again just before each call.
+
+A new reason to skip is one line in `SkipReason` (worker/domain/delivery.py) and one rule here. The first rule
+that holds gives the reason. Rules see the row of `subscribers`, its row of `suppressions` if there is one, and
+what kind of mailing asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Text, case, exists, literal, null
+
+from worker.domain.delivery import SkipReason
+from worker.domain.mailing import KINDS, MailingKind
+from worker.domain.subscriber import SubscriberStatus
+from worker.domain.suppression import SuppressionReason
+from worker.store.tables import launch_conversions, launch_mutes, subscribers, suppressions
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The mailing that asks."""
+
+    kind: MailingKind
+    launch_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SkipRule:
+    """`condition` in SQL; None where the rule does not apply to this mailing."""
+
+    reason: SkipReason
+    condition: Callable[[Asking], ColumnElement[bool] | None]
+
+
+def _suppressed(reason: SuppressionReason) -> Callable[[Asking], ColumnElement[bool] | None]:
+    return lambda asking: suppressions.c.reason == reason.value
+
+
+def _has_status(status: SubscriberStatus) -> Callable[[Asking], ColumnElement[bool] | None]:
+    return lambda asking: None if KINDS[asking.kind].outsiders else subscribers.c.status == status.value
+
+
+def _unconfirmed(asking: Asking) -> ColumnElement[bool] | None:
+    rules = KINDS[asking.kind]
+    return None if rules.unconfirmed or rules.outsiders else subscribers.c.status == SubscriberStatus.PENDING.value
+
+
+def _converted(asking: Asking) -> ColumnElement[bool] | None:
+    if asking.launch_id is None:
+        return None
+    return exists().where(
+        launch_conversions.c.launch_id == asking.launch_id, launch_conversions.c.subscriber_id == subscribers.c.id
+    )
+
+
+def _muted(asking: Asking) -> ColumnElement[bool] | None:
+    if asking.launch_id is None:
+        return None
+    return exists().where(
+        launch_mutes.c.launch_id == asking.launch_id, launch_mutes.c.subscriber_id == subscribers.c.id
+    )
+
+
+RULES: tuple[SkipRule, ...] = (
+    SkipRule(SkipReason.ERASED, _has_status(SubscriberStatus.ERASED)),
+    SkipRule(SkipReason.COMPLAINED, _suppressed(SuppressionReason.COMPLAINED)),
+    SkipRule(SkipReason.UNSUBSCRIBED, _suppressed(SuppressionReason.UNSUBSCRIBED)),
+    SkipRule(SkipReason.UNSUBSCRIBED, _has_status(SubscriberStatus.UNSUBSCRIBED)),
+    SkipRule(SkipReason.BOUNCED, _suppressed(SuppressionReason.BOUNCED)),
+    SkipRule(SkipReason.INVALID, _suppressed(SuppressionReason.INVALID)),
+    SkipRule(SkipReason.MANUAL, _suppressed(SuppressionReason.MANUAL)),
+    SkipRule(SkipReason.UNCONFIRMED, _unconfirmed),
+    SkipRule(SkipReason.CONVERTED, _converted),
+    SkipRule(SkipReason.MUTED, _muted),
+)
+
+
+def skip_reason(kind: MailingKind, launch_id: str | None) -> ColumnElement[str | None]:
+    """An SQL expression: the first reason not to mail, or NULL."""
+    asking = Asking(kind, launch_id)
+    whens = [
+        (condition, literal(rule.reason.value, Text))
+        for rule in RULES
+        if (condition := rule.condition(asking)) is not None
+    ]
+    return case(*whens, else_=null())

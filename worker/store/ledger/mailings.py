@@ -1,0 +1,183 @@
+"""Mailings: created once by their key, then moved only by the conditional updates here and in plan, sweep and settle."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, case, insert, null, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from worker.domain.delivery import BatchStatus
+from worker.domain.mailing import Mailing, MailingKind, MailingStatus
+from worker.domain.subscriber import Plan
+from worker.store.engine import Connection
+from worker.store.ledger.moves import changed, log_move
+from worker.store.tables import addressees, batches, mailings
+
+
+@dataclass(frozen=True, slots=True)
+class NewAddressee:
+    """Who a one-off is for: a subscriber, or (tests and alerts only) an `address` that need not be one's.
+
+    With both, the mail goes to `address` with the subscriber's merge values.
+    """
+
+    subscriber_id: int | None
+    plan: Plan
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewMailing:
+    """What a mailing is created from. No `addressees` means: by `segment`. Field meanings: worker/domain/mailing.py."""
+
+    key: str
+    kind: MailingKind
+    source: str
+    send_at: datetime
+    wall_time: str
+    zone: str
+    batch_size: int
+    segment: str = "everyone"
+    launch_id: str | None = None
+    addressees: Sequence[NewAddressee] = ()
+
+
+def create_mailing(connection: Connection, new: NewMailing, now: datetime) -> int | None:
+    """Create a scheduled mailing and return its id; None where the key exists already (nothing is changed)."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = (
+        dialect.insert(mailings)
+        .values(
+            key=new.key,
+            kind=new.kind,
+            status=MailingStatus.SCHEDULED,
+            source=new.source,
+            segment=new.segment,
+            send_at=new.send_at,
+            wall_time=new.wall_time,
+            zone=new.zone,
+            batch_size=new.batch_size,
+            launch_id=new.launch_id,
+            created_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["key"])
+        .returning(mailings.c.id)
+    )
+    mailing_id: int | None = connection.execute(statement).scalar_one_or_none()
+    if mailing_id is None:
+        return None
+    rows = [
+        {"mailing_id": mailing_id, "subscriber_id": a.subscriber_id, "address": a.address, "plan": a.plan}
+        for a in new.addressees
+    ]
+    if rows:
+        connection.execute(insert(addressees), rows)
+    log_move("mailing", mailing_id, "none", MailingStatus.SCHEDULED, kind=new.kind)
+    return mailing_id
+
+
+def get_mailing(connection: Connection, mailing_id: int) -> Mailing | None:
+    """One mailing, or None."""
+    return _only(connection, mailings.c.id == mailing_id)
+
+
+def find_mailing(connection: Connection, key: str) -> Mailing | None:
+    """The mailing with this key, or None."""
+    return _only(connection, mailings.c.key == key)
+
+
+def list_mailings(connection: Connection, statuses: Collection[MailingStatus] = ()) -> list[Mailing]:
+    """Every mailing in one of `statuses` (all where none is named), newest first."""
+    query = select(mailings).order_by(mailings.c.id.desc())
+    if statuses:
+        query = query.where(mailings.c.status.in_(statuses))
+    return [_mailing(row) for row in connection.execute(query)]
+
+
+def pause_mailing(connection: Connection, mailing_id: int, attention: str | None = None) -> bool:
+    """Stop every further start; `attention` says why, where it was not a person's wish. True if this call did it."""
+    before = (MailingStatus.SCHEDULED, MailingStatus.PLANNING, MailingStatus.SENDING)
+    values: dict[str, Any] = {"status": MailingStatus.PAUSED}
+    if attention:
+        values["needs_attention"] = attention
+    done = changed(
+        connection,
+        update(mailings).where(mailings.c.id == mailing_id, mailings.c.status.in_(before)).values(values),
+    )
+    if done:
+        log_move("mailing", mailing_id, "active", MailingStatus.PAUSED)
+    return done == 1
+
+
+def resume_mailing(connection: Connection, mailing_id: int) -> bool:
+    """Go on after a pause: to planning where that had not happened, else to sending. True if this call did it."""
+    target = case((mailings.c.planned_at.is_(None), MailingStatus.SCHEDULED.value), else_=MailingStatus.SENDING.value)
+    done = changed(
+        connection,
+        update(mailings)
+        .where(mailings.c.id == mailing_id, mailings.c.status == MailingStatus.PAUSED)
+        .values(status=target, needs_attention=null()),
+    )
+    if done:
+        log_move("mailing", mailing_id, MailingStatus.PAUSED, "active")
+    return done == 1
+
+
+def cancel_mailing(connection: Connection, mailing_id: int, now: datetime) -> bool:
+    """Take back what has not been started: open batches become cancelled. What was handed over stays.
+
+    A batch in mid-call keeps its state until it is settled; if it comes back pending, the sweep cancels it.
+    """
+    gone = (MailingStatus.FINISHED, MailingStatus.CANCELLED)
+    done = changed(
+        connection,
+        update(mailings)
+        .where(mailings.c.id == mailing_id, mailings.c.status.not_in(gone))
+        .values(status=MailingStatus.CANCELLED, finished_at=now),
+    )
+    if done:
+        changed(
+            connection,
+            update(batches)
+            .where(batches.c.mailing_id == mailing_id, batches.c.status.in_((BatchStatus.PENDING, BatchStatus.CLAIMED)))
+            .values(status=BatchStatus.CANCELLED, claim_token=None, lease_until=None),
+        )
+        log_move("mailing", mailing_id, "open", MailingStatus.CANCELLED)
+    return done == 1
+
+
+def need_attention(connection: Connection, mailing_id: int, reason: str) -> None:
+    """Write down why a person should look at this mailing; it goes on meanwhile."""
+    changed(connection, update(mailings).where(mailings.c.id == mailing_id).values(needs_attention=reason))
+
+
+def _only(connection: Connection, condition: Any) -> Mailing | None:
+    row = connection.execute(select(mailings).where(condition)).one_or_none()
+    return None if row is None else _mailing(row)
+
+
+def _mailing(row: Row[Any]) -> Mailing:
+    return Mailing(
+        id=row.id,
+        key=row.key,
+        kind=MailingKind(row.kind),
+        status=MailingStatus(row.status),
+        source=row.source,
+        segment=row.segment,
+        send_at=row.send_at,
+        wall_time=row.wall_time,
+        zone=row.zone,
+        generation=row.generation,
+        sendgrid_batch_id=row.sendgrid_batch_id,
+        launch_id=row.launch_id,
+        candidates=row.candidates,
+        audience=row.audience,
+        needs_attention=row.needs_attention,
+        created_at=row.created_at,
+        planned_at=row.planned_at,
+        finished_at=row.finished_at,
+    )

@@ -1,0 +1,203 @@
+"""Planning: in one snapshot the audience and every plan are frozen as editions, batches, deliveries and exclusions.
+
+Candidates are everybody the segment picks (or the one-off names), whatever their consent; each becomes a delivery
+or an exclusion with its reason, and the two are counted against the candidates before anything is committed.
+Repeating it has no effect.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Integer, Select, Text, cast, func, insert, literal, null, select, update
+from sqlalchemy.sql.selectable import CTE
+
+from worker.domain.address import address_key
+from worker.domain.delivery import BatchStatus
+from worker.domain.edition import Edition
+from worker.domain.mailing import Mailing, MailingStatus
+from worker.domain.segment import Rule
+from worker.domain.subscriber import Plan, SubscriberStatus
+from worker.errors import LedgerError
+from worker.store.engine import Connection
+from worker.store.ledger.eligibility import skip_reason
+from worker.store.ledger.moves import changed, log_move
+from worker.store.segments import where
+from worker.store.tables import (
+    addressees,
+    batches,
+    deliveries,
+    editions,
+    exclusions,
+    mailings,
+    subscribers,
+    suppressions,
+)
+
+_PLANNABLE = (MailingStatus.SCHEDULED, MailingStatus.PLANNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What planning froze: `audience` deliveries out of `candidates`."""
+
+    candidates: int
+    audience: int
+
+
+def begin_planning(connection: Connection, mailing_id: int) -> bool:
+    """Show that planning has begun. False where the mailing is past it, paused or cancelled."""
+    done = changed(
+        connection,
+        update(mailings)
+        .where(mailings.c.id == mailing_id, mailings.c.status.in_(_PLANNABLE))
+        .values(status=MailingStatus.PLANNING),
+    )
+    return done == 1
+
+
+def freeze_audience(
+    connection: Connection, mailing: Mailing, rule: Rule, prepared: Mapping[Plan, Edition], now: datetime
+) -> Planned | None:
+    """Freeze the audience of a mailing in `planning`; `connection` must be a `snapshot`.
+
+    Returns None (and changes nothing) where somebody else planned it meanwhile. Raises LedgerError where a plan of
+    the audience has no edition, or candidates and deliveries + exclusions do not agree.
+    """
+    owned = changed(
+        connection,
+        update(mailings)
+        .where(mailings.c.id == mailing.id, mailings.c.status == MailingStatus.PLANNING)
+        .values(status=MailingStatus.SENDING, planned_at=now),
+    )
+    if owned != 1:
+        return None
+    batch_size = connection.execute(select(mailings.c.batch_size).where(mailings.c.id == mailing.id)).scalar_one()
+    people = _candidates(connection, mailing, rule).cte("people")
+    candidates = connection.execute(select(func.count()).select_from(people)).scalar_one()
+    excluded = _exclude(connection, mailing, people)
+    audience = sum(_freeze_edition(connection, mailing, people, edition, batch_size) for edition in prepared.values())
+    if candidates != audience + excluded:
+        raise LedgerError(
+            f"mailing {mailing.id}: {candidates} candidates, but {audience} deliveries and {excluded} exclusions",
+            fix="nothing was planned; report this with the mailing's id",
+        )
+    connection.execute(
+        update(mailings).where(mailings.c.id == mailing.id).values(candidates=candidates, audience=audience)
+    )
+    log_move("mailing", mailing.id, MailingStatus.PLANNING, MailingStatus.SENDING, audience=audience)
+    return Planned(candidates, audience)
+
+
+def count_audience(connection: Connection, mailing: Mailing, rule: Rule) -> dict[str, dict[str, int]]:
+    """What planning would find now: plan -> {"audience": n, reason: n, ...}. For showing before anything is sent."""
+    people = _candidates(connection, mailing, rule).cte("people")
+    rows = connection.execute(
+        select(people.c.plan, people.c.reason, func.count()).group_by(people.c.plan, people.c.reason)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for plan, reason, number in rows:
+        found.setdefault(plan, {})[reason or "audience"] = number
+    return found
+
+
+def _candidates(connection: Connection, mailing: Mailing, rule: Rule) -> Select[Any]:
+    """(subscriber_id, address_key, address, plan, reason) of everybody this mailing is about."""
+    reason = skip_reason(mailing.kind, mailing.launch_id).label("reason")
+    named = connection.execute(select(addressees).where(addressees.c.mailing_id == mailing.id).limit(1)).first()
+    if named is not None and mailing.rules.outsiders:
+        return _outsiders(connection, mailing)
+    query = select(
+        subscribers.c.id.label("subscriber_id"),
+        subscribers.c.address_key,
+        cast(null(), Text).label("address"),
+        subscribers.c.plan,
+        reason,
+    ).outerjoin_from(subscribers, suppressions, suppressions.c.address_key == subscribers.c.address_key)
+    if named is not None:
+        ids = select(addressees.c.subscriber_id).where(addressees.c.mailing_id == mailing.id)
+        return query.where(subscribers.c.id.in_(ids))
+    return query.where(subscribers.c.status != SubscriberStatus.ERASED, where(rule))
+
+
+def _outsiders(connection: Connection, mailing: Mailing) -> Select[Any]:
+    # Tests and alerts name one address each. Its key is made in Python, where the rules for keys are. Somebody
+    # without a subscriber's row cannot be an exclusion, so a suppressed address is skipped by `start` instead.
+    row = connection.execute(select(addressees).where(addressees.c.mailing_id == mailing.id)).one()
+    return select(
+        cast(literal(row.subscriber_id), subscribers.c.id.type).label("subscriber_id"),
+        literal(address_key(row.address), Text).label("address_key"),
+        literal(row.address, Text).label("address"),
+        literal(row.plan, Text).label("plan"),
+        cast(null(), Text).label("reason"),
+    )
+
+
+def _exclude(connection: Connection, mailing: Mailing, people: CTE) -> int:
+    chosen = select(literal(mailing.id), people.c.subscriber_id, people.c.reason).where(people.c.reason.is_not(None))
+    return changed(connection, insert(exclusions).from_select(["mailing_id", "subscriber_id", "reason"], chosen))
+
+
+def _freeze_edition(connection: Connection, mailing: Mailing, people: CTE, edition: Edition, batch_size: int) -> int:
+    eligible = (people.c.plan == edition.plan.value, people.c.reason.is_(None))
+    size = connection.execute(select(func.count()).select_from(people).where(*eligible)).scalar_one()
+    edition_id = _keep_edition(connection, mailing, edition)
+    numbers = range(-(-size // batch_size))
+    rows = [
+        {
+            "mailing_id": mailing.id,
+            "edition_id": edition_id,
+            "number": number,
+            "status": BatchStatus.PENDING,
+            "generation": mailing.generation,
+        }
+        for number in numbers
+    ]
+    if not rows:
+        return 0
+    connection.execute(insert(batches), rows)
+    position = func.row_number().over(order_by=people.c.subscriber_id) - 1
+    numbered = (
+        select(
+            people.c.subscriber_id,
+            people.c.address_key,
+            people.c.address,
+            (position // literal(batch_size, Integer)).label("number"),
+        )
+        .where(*eligible)
+        .subquery()
+    )
+    owed = select(
+        literal(mailing.id),
+        numbered.c.subscriber_id,
+        numbered.c.address_key,
+        numbered.c.address,
+        literal(edition_id),
+        batches.c.id,
+    ).join_from(numbered, batches, (batches.c.edition_id == edition_id) & (batches.c.number == numbered.c.number))
+    columns = ["mailing_id", "subscriber_id", "address_key", "address", "edition_id", "batch_id"]
+    return changed(connection, insert(deliveries).from_select(columns, owed.order_by(numbered.c.subscriber_id)))
+
+
+def _keep_edition(connection: Connection, mailing: Mailing, edition: Edition) -> int:
+    tags = [[t.tag, t.name.value, t.fallback, t.place.value] for t in edition.merge_tags]
+    kept: int = connection.execute(
+        insert(editions)
+        .values(
+            mailing_id=mailing.id,
+            plan=edition.plan,
+            revision=edition.revision,
+            subject=edition.subject,
+            preheader=edition.preheader,
+            html=edition.html,
+            text=edition.text,
+            merge_tags=json.dumps(tags, ensure_ascii=False),
+            hash=edition.hash,
+        )
+        .returning(editions.c.id)
+    ).scalar_one()
+    return kept

@@ -1,0 +1,27 @@
+"""The terms on which batches are submitted: what every submission of this installation has in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from worker.domain.publication import Publication
+from worker.render.links import Signer
+from worker.store.installation import Mark
+
+
+@dataclass(frozen=True)
+class Terms:
+    """`lease_seconds` is longer than the provider's deadline; `slice_seconds` is how long one job goes on claiming."""
+
+    publication: Publication
+    base_url: str
+    signer: Signer
+    mark: Mark
+    lease_seconds: float
+    sandbox: bool = False
+    slice_seconds: float = 20.0
+
+    @property
+    def lease_millis(self) -> int:
+        """The lease in whole milliseconds."""
+        return round(self.lease_seconds * 1000)

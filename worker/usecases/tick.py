@@ -1,0 +1,50 @@
+"""One tick of the clock: sweep, advance the follow-ups, and derive from the ledger what is due.
+
+Everything here is a conditional update or a unique key, so ticking twice, on two hosts, changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from worker.domain.issue import Step
+from worker.domain.launch import Launch
+from worker.domain.mailing import KINDS, Queue
+from worker.domain.publication import Publication
+from worker.store.engine import Engine, reading, writing
+from worker.store.installation import fenced_reason
+from worker.store.ledger.due import database_clock, due_for_planning, due_for_submitting
+from worker.store.ledger.sweep import sweep
+from worker.usecases.advance_followups import advance_followups
+from worker.usecases.due import Due
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the author wrote that the clock needs to know: launches by id, and the steps of every sequence by name."""
+
+    publication: Publication
+    launches: Mapping[str, Launch]
+    steps: Mapping[str, Sequence[Step]]
+
+
+def tick(engine: Engine, content: Content, *, now: datetime | None = None, batch_size: int, lanes: int) -> list[Due]:
+    """What should be enqueued now. `now` is the database's clock unless given (a demo turns it).
+
+    `lanes` is how many jobs may usefully submit one broadcast at once.
+    """
+    with writing(engine) as connection:
+        at = now or database_clock(connection)
+        sweep(connection, at)
+    advance_followups(engine, content.launches, content.steps, content.publication, at, batch_size)
+    with reading(engine) as connection:
+        if fenced_reason(connection) is not None:
+            return []
+        plans = [Due("plan_mailing", due.mailing_id, KINDS[due.kind].queue) for due in due_for_planning(connection, at)]
+        return plans + [
+            Due("submit_batches", due.mailing_id, queue, min(due.pending, lanes) if queue is Queue.BULK else 1)
+            for due in due_for_submitting(connection)
+            for queue in (KINDS[due.kind].queue,)
+        ]
