@@ -127,6 +127,11 @@ class Settings(BaseModel):
             raise SettingsError(missing)
 
 
+def project_folder(environment: dict[str, str] | None = None) -> Path:
+    """The project of a process that was started for one: BROADSHEET_PROJECT, else the current folder."""
+    return Path((os.environ if environment is None else environment).get("BROADSHEET_PROJECT") or ".").resolve()
+
+
 def load_settings(project: Path, environment: dict[str, str] | None = None) -> Settings:
     """Settings for a project folder, from the environment and `project/.env`; the environment wins.
 

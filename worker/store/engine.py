@@ -2,7 +2,8 @@
 
 SQLite runs in WAL mode, and every writing transaction starts with BEGIN IMMEDIATE: with SQLAlchemy's default,
 two processes claimed 472 of 3,000 batches twice (measured; docs/delivery.md). An engine is opened lazily and
-never crosses a fork: call `dispose(close=False)` in the child.
+never crosses a fork: call `dispose(close=False)` in the child. Parameters are kept out of error messages, for
+they hold addresses, and errors end in logs.
 """
 
 from __future__ import annotations
@@ -15,10 +16,19 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError as DatabaseError
 
 from worker.errors import SettingsError
 
-__all__ = ["Connection", "Engine", "open_engine", "reading", "snapshot", "writing"]  # types for the other rooms
+__all__ = [
+    "Connection",
+    "DatabaseError",
+    "Engine",
+    "open_engine",
+    "reading",
+    "snapshot",
+    "writing",
+]  # types for the other rooms
 
 BUSY_SECONDS = 30  # a writer waits this long for SQLite's lock; transactions are far shorter
 
@@ -30,13 +40,16 @@ def open_engine(url: str) -> Engine:
     if backend == "sqlite":
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = sqlalchemy.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+        engine = sqlalchemy.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if backend in ("postgresql", "postgres"):
         return sqlalchemy.create_engine(
-            parsed.set(drivername="postgresql+psycopg"), isolation_level="READ COMMITTED", pool_pre_ping=True
+            parsed.set(drivername="postgresql+psycopg"),
+            isolation_level="READ COMMITTED",
+            pool_pre_ping=True,
+            hide_parameters=True,
         )
     raise SettingsError([f"DATABASE_URL: {backend} is not supported; use sqlite:///path or postgresql://..."])
 

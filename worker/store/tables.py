@@ -39,6 +39,8 @@ installation = Table(
     Column("identity", Text),  # random; a copy shares it
     Column("fenced_reason", Text),  # set: nothing is claimed anywhere (a restored database, for one)
     Column("ticked_at", Instant),
+    Column("clock_holder", Text),  # the clock process that ticks; others stand by
+    Column("clock_lease_until", Instant),  # on the database's clock
     sqlite_autoincrement=False,
 )
 
@@ -244,5 +246,5 @@ referrals = Table(
     Column("referrer_id", Id, ForeignKey("subscribers.id"), nullable=False, index=True),
     Column("referred_id", Id, ForeignKey("subscribers.id"), nullable=False, unique=True),
     Column("recorded_at", Instant, nullable=False),
-    Column("confirmed_at", Instant),
+    Column("confirmed_at", Instant, index=True),  # each tick looks at the newest
 )

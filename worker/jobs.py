@@ -1,0 +1,53 @@
+"""Every RQ job on one page. A job takes ids, calls one use case and enqueues what that returns after its commit.
+
+No rule of the business lives here. Running a job twice, late, or for a mailing long finished changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from functools import cache
+
+from worker.config import load_settings, project_folder
+from worker.context import Context
+from worker.queue.hints import enqueue_hints, fresh_window
+from worker.queue.stopping import deferred_stop
+from worker.usecases.plan_mailing import plan_mailing as plan
+from worker.usecases.submit_batches import submit_batches as submit
+
+
+def plan_mailing(mailing_id: int) -> None:
+    """Render a mailing's editions and freeze its audience."""
+    context = _context()
+    due = plan(context.engine, mailing_id, context.prepare, datetime.now(UTC))
+    enqueue_hints(context.queue, due, window=fresh_window())
+
+
+def submit_batches(mailing_id: int) -> None:
+    """Submit a mailing's batches for a slice of time; SIGTERM lets the batch in hand be settled, and takes no more."""
+    context = _context()
+    with deferred_stop() as stopping:
+        due = submit(context.engine, context.provider, mailing_id, context.terms, stopping)
+        enqueue_hints(context.queue, due, window=fresh_window())
+
+
+def preload() -> None:
+    """Importing this module has loaded the application; read the settings too, so that a wrong one is told at once."""
+    _context()
+
+
+@cache
+def _context() -> Context:
+    return Context(load_settings(project_folder()))
+
+
+def _forget_connections() -> None:
+    """In a forked child: drop what its parent may have opened, without closing it under the parent."""
+    if _context.cache_info().currsize:
+        if engine := vars(_context()).get("engine"):  # only if it was opened
+            engine.dispose(close=False)
+        _context.cache_clear()
+
+
+os.register_at_fork(after_in_child=_forget_connections)
