@@ -1,0 +1,55 @@
+"""Makes the Flask application. Owns what holds for every answer: headers, errors, the log line, the limit on size.
+
+No cookie is ever set, so there is no session to forge: a reader is known by a signed link, an operator by a login.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from flask import Flask
+
+from worker.context import Context
+from worker.web import access_log, dashboard, failures, headers, login
+from worker.web.routes import ROUTES
+from worker.web.site import Site
+
+BODY_LIMIT = 64 * 1024  # bytes; the event route alone allows itself more
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Application(Flask):
+    """Flask, but an exception is logged without its message and its path: both may hold an address or a token."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        """One line with the type and the places, nothing else."""
+        access_log.log_exception(exc_info)
+
+
+def create_app(context: Context, now: Callable[[], datetime] = _now) -> Flask:
+    """The WSGI application. Raises SettingsError where links could not be signed. Opens no connection yet."""
+    context.settings.require("secret_key")
+    site = Site(context, now)
+    app = Application(__name__, static_folder="static", static_url_path="/static")
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    access_log.install(app)
+    headers.install(app, secure=context.settings.base_url.startswith("https://"))
+    login.install(app, context.settings)
+    failures.install(app, site)
+    dashboard.install(app, context.settings.redis_url)
+    for route in ROUTES:
+        app.add_url_rule(
+            route.rule,
+            endpoint=route.name,
+            view_func=partial(route.view, site),
+            methods=list(route.methods),
+            provide_automatic_options=False,
+        )
+    return app

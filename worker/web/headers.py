@@ -1,0 +1,43 @@
+"""Security headers of every answer. Pages run no script at all; the dashboard's run by nonce (worker/web/dashboard.py).
+
+`no-referrer`: the address of a reader's page is their key, and must not travel to where its links lead.
+"""
+
+from __future__ import annotations
+
+from flask import Flask, request
+from flask.wrappers import Response
+
+READER_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+_YEAR_SECONDS = 31_536_000
+_INDEXED = {"home"}
+
+
+def install(app: Flask, *, secure: bool) -> None:
+    """Add the headers to every answer of `app`; `secure` where its public address is https."""
+
+    def add(response: Response) -> Response:
+        for name, value in _ALWAYS.items():
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("Content-Security-Policy", READER_POLICY)
+        if request.endpoint in _INDEXED:
+            del response.headers["X-Robots-Tag"]
+        if request.endpoint != "static":
+            response.headers.setdefault("Cache-Control", "no-store")
+        if secure:
+            response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_SECONDS}")
+        return response
+
+    app.after_request(add)

@@ -1,0 +1,43 @@
+"""The operator's first page: the newest mailings with their counts by state, the clock, and the way to the queues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask.typing import ResponseReturnValue
+
+from worker.domain.delivery import DeliveryState
+from worker.domain.mailing import Mailing
+from worker.store.clock_lease import since_last_tick
+from worker.store.engine import reading
+from worker.store.ledger.counts import count_deliveries, total
+from worker.store.ledger.mailings import list_mailings
+from worker.web.dashboard import PREFIX
+from worker.web.site import Site
+
+SHOWN = 20  # mailings
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One mailing and its deliveries by state."""
+
+    mailing: Mailing
+    by_state: dict[DeliveryState, int]
+
+
+def show(site: Site) -> ResponseReturnValue:
+    """The page, behind the login."""
+    with reading(site.context.engine) as connection:
+        lines = [
+            Line(mailing, total(count_deliveries(connection, mailing.id), mailing.audience).by_state)
+            for mailing in list_mailings(connection)[:SHOWN]
+        ]
+        since = since_last_tick(connection)
+    return site.page(
+        "ops.html",
+        queues=f"{PREFIX}/" if site.context.settings.redis_url else "",
+        since_tick=None if since is None else max(0, round(since.total_seconds())),
+        lines=lines,
+        states=list(DeliveryState),
+    )

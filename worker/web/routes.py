@@ -1,0 +1,42 @@
+"""The route table: every address this process answers, on one page. rq-dashboard adds its own below /ops/queues."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask.typing import ResponseReturnValue
+
+from worker.web import apply, health, home, leave, manage, ops, recommend, webhook
+
+View = Callable[..., ResponseReturnValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A rule, its methods (HEAD comes with GET) and the view; a view takes the Site and what is in the rule."""
+
+    name: str
+    methods: tuple[str, ...]
+    rule: str
+    view: View
+
+
+ROUTES: tuple[Route, ...] = (
+    # SendGrid
+    Route("events", ("POST",), "/webhooks/sendgrid", webhook.receive),
+    # a reader, known by the link alone
+    Route("leave_page", ("GET",), "/u/<token>", leave.ask),
+    Route("leave", ("POST",), "/u/<token>", leave.leave),
+    Route("manage", ("GET",), "/m/<token>", manage.show),
+    Route("apply_page", ("GET",), "/a/<token>", apply.ask),
+    Route("apply", ("POST",), "/a/<token>", apply.apply),
+    # anybody
+    Route("home", ("GET",), "/", home.show),
+    Route("recommend", ("GET",), "/r/<code>", recommend.show),
+    # a machine that watches this one
+    Route("healthz", ("GET",), "/healthz", health.alive),
+    Route("readyz", ("GET",), "/readyz", health.ready),
+    # an operator, behind the login in worker/web/login.py
+    Route("ops", ("GET",), "/ops", ops.show),
+)
