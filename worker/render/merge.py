@@ -35,7 +35,7 @@ class MergeWriter:
     ) -> None:
         """`base_url` is the web's public address. Raises ValueError where a tag needs a launch and there is none."""
         self._base = base_url.rstrip("/")
-        self._unsubscribe_path = signer.unsubscribe_path
+        self._signer = signer
         self._mailing_id = mailing_id
         for tag in tags:
             if not tag.tag.startswith(TAG_MARK):
@@ -47,9 +47,9 @@ class MergeWriter:
         self._names = [(tag.tag, tag.place) for tag in by_name[MergeName.FIRST_NAME]]
         self._counts = [(tag.tag, bool(tag.fallback)) for tag in by_name[MergeName.REFERRAL_COUNT]]
         self._unsubscribes = self._written_links(by_name[MergeName.UNSUBSCRIBE_LINK])
+        self._manages = self._written_links(by_name[MergeName.MANAGE_LINK])
         paths: dict[MergeName, Callable[[Recipient], str]] = {
             MergeName.REFERRAL_LINK: lambda recipient: referral_path(quote(recipient.referral_code, safe="")),
-            MergeName.MANAGE_LINK: lambda recipient: signer.manage_path(recipient.subscriber_id, mailing_id),
             MergeName.APPLY_LINK: lambda recipient: signer.apply_path(recipient.subscriber_id, launch_id or ""),
         }
         self._links = [(path, self._written_links(by_name[name])) for name, path in paths.items() if by_name[name]]
@@ -62,15 +62,15 @@ class MergeWriter:
         for tag, has_fallback in self._counts:
             if recipient.referral_count or not has_fallback:  # "you brought {referral_count|no} friends"
                 values[tag] = str(recipient.referral_count)
-        unsubscribe = self._unsubscribe_path(recipient.subscriber_id, self._mailing_id)
-        if TAG_MARK in unsubscribe:
-            unsubscribe = _unmarked(unsubscribe)
+        unsubscribe, manage = self._signer.reader_paths(recipient.subscriber_id, self._mailing_id)
+        if TAG_MARK in unsubscribe or TAG_MARK in manage:
+            unsubscribe, manage = _unmarked(unsubscribe), _unmarked(manage)
         for tag, base, in_url in self._unsubscribes:
             values[tag] = base + (quote(unsubscribe, safe="") if in_url else unsubscribe)
+        for tag, base, in_url in self._manages:
+            values[tag] = base + (quote(manage, safe="") if in_url else manage)
         for path_of, tags in self._links:
-            path = path_of(recipient)
-            if TAG_MARK in path:
-                path = _unmarked(path)
+            path = _unmarked(path_of(recipient))
             for tag, base, in_url in tags:
                 values[tag] = base + (quote(path, safe="") if in_url else path)
         return values, self._base + unsubscribe
