@@ -64,8 +64,13 @@ def test_a_queue_that_cannot_be_reached_is_an_answer_and_not_an_error(url, caplo
     assert caplog.records[-1].fields["job"] == "note-12-17"
 
 
-def test_making_a_queue_opens_no_connection():
-    JobQueue("redis://127.0.0.1:1/0")
+def test_making_a_queue_opens_no_connection(queue, valkey_url):
+    with redis.Redis.from_url(valkey_url) as client:
+        before = client.info("clients")["connected_clients"]
+        JobQueue(valkey_url)
+        assert client.info("clients")["connected_clients"] == before
+        assert queue.enqueue(Queue.BULK, JOB, 1)
+        assert client.info("clients")["connected_clients"] == before + 1
 
 
 def test_a_wrong_address_is_named_without_its_password():
