@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from worker.errors import BroadsheetError
+from worker.providers.base import RefusalKind
 
 RECIPIENTS = 1_000  # personalizations in a request, and addresses over all of them [oai, errors]
 BODY_BYTES = 30 * 1024 * 1024 - 1  # "the total size must be less than 30MB" [errors]
@@ -27,7 +28,14 @@ HEADER_URL_CHARS = 900
 
 
 class PayloadError(BroadsheetError):
-    """A submission that SendGrid would refuse as a whole: nothing was sent. The message holds no address."""
+    """A submission that SendGrid would refuse as a whole: nothing was sent. The message holds no address.
+
+    `kind` is what SendGrid's refusal would be about: SIZE can be split, anything else is the message's fault.
+    """
+
+    def __init__(self, what: str, kind: RefusalKind = RefusalKind.MESSAGE) -> None:
+        super().__init__(what)
+        self.kind = kind
 
 
 def over_limit(values: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from worker.providers.base import Addressee, Mailbox, Submission
+from worker.providers.base import Addressee, Mailbox, RefusalKind, Submission
 from worker.providers.sendgrid_limits import (
     ADDRESS_CHARS,
     BODY_BYTES,
@@ -44,7 +44,7 @@ def build_payload(submission: Submission) -> bytes:
     """
     body = orjson.dumps(payload(submission))
     if len(body) > BODY_BYTES:
-        raise PayloadError(f"the request has {len(body):,} bytes; SendGrid takes less than 30 MB")
+        raise PayloadError(f"the request has {len(body):,} bytes; SendGrid takes less than 30 MB", RefusalKind.SIZE)
     return body
 
 
