@@ -7,7 +7,7 @@ ARGS   ?=
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
            --no-emit-index-url --no-header --no-annotate --quiet pyproject.toml --extra build
 
-.PHONY: help demo check test test-mail crash fuzz bench format lock clean
+.PHONY: help demo check test test-mail crash fuzz bench format settings lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ bench: $(VENV)/.dev ## benchmarks beside their yardsticks, as ratios
 format: $(VENV)/.dev ## format and fix what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+settings: $(VENV)/.dev ## write .env.example and docs/configuration.md again from Settings
+	$(BIN)/python -m tests.support.settings_pages
 
 lock: $(VENV)/.dev ## pin every dependency again, with hashes and without an index address
 	$(PIP) install uv

@@ -28,6 +28,11 @@ FORCED = {
     "handle_startendtag": "html.parser calls it",
     "handle_endtag": "html.parser calls it",
     "handle_error": "socketserver calls it",
+    "exc_info": "start_response's third argument (PEP 3333)",
+}
+FORCED_IN = {
+    ("worker/web/server.py", "info"): "gunicorn's logger is called by it",
+    ("worker/render/containers.py", "info"): "CommonMark's own word: the info string after a fence",
 }
 
 
@@ -65,6 +70,7 @@ def test_no_name_in_the_package_is_one_of_the_banned_words():
         f"{path.relative_to(ROOT)}:{line} {name}"
         for path in sorted((ROOT / "worker").rglob("*.py"))
         for line, name in bad_names(path.read_text(encoding="utf-8"))
+        if (path.relative_to(ROOT).as_posix(), name) not in FORCED_IN
     ]
     assert found == []
 

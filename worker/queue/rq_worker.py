@@ -110,6 +110,7 @@ class QueueWorker(Worker):
     """RQ's forking worker with our intervals, JSON only, one queue: with two, a crash while taking loses the job."""
 
     log_result_lifespan = False
+    max_connection_wait_time = LONGEST_WAIT_SECONDS
 
     def __init__(self, queues: list[str] | list[RQQueue], name: str | None = None, **kwargs: Any) -> None:
         self._stop: _Stop | None = kwargs.pop("stop", None)
