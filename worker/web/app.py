@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
-from worker.context import Context
 from worker.web import access_log, dashboard, failures, headers, login
 from worker.web.routes import ROUTES
 from worker.web.site import Site
+
+if TYPE_CHECKING:
+    from worker.context import Context
 
 BODY_LIMIT = 64 * 1024  # bytes; the event route alone allows itself more
 

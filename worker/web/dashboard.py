@@ -19,6 +19,7 @@ from flask.wrappers import Response
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from werkzeug.exceptions import Conflict, NotFound
 
 _shipped: Any = rq_dashboard.web  # untyped, and some of its names are replaced below
 
@@ -76,8 +77,8 @@ def install(app: Flask, redis_url: str) -> None:
     app.jinja_env.globals["csp_nonce"] = _nonce
     app.before_request(_refuse_get_actions)
     app.after_request(_policy)
-    app.register_error_handler(NoSuchJobError, _gone)
-    app.register_error_handler(InvalidJobOperation, _impossible)
+    app.register_error_handler(NoSuchJobError, lambda _: app.handle_http_exception(NotFound()))
+    app.register_error_handler(InvalidJobOperation, lambda _: app.handle_http_exception(Conflict()))
 
 
 def _requeue(job_id: str, connection: Any) -> Job:
@@ -87,14 +88,6 @@ def _requeue(job_id: str, connection: Any) -> Job:
 def _refuse_get_actions() -> None:
     if request.endpoint == REQUEUE_ALL and request.method != "POST":
         abort(405)
-
-
-def _gone(_: Exception) -> Any:
-    abort(404)
-
-
-def _impossible(_: Exception) -> Any:
-    abort(409)
 
 
 def _nonce() -> str:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import logging
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from worker.config import Settings
-from worker.context import Context
 from worker.logs import say
 from worker.web.app import create_app
+
+if TYPE_CHECKING:
+    from worker.context import Context
 
 log = logging.getLogger("broadsheet.web")
 

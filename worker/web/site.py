@@ -11,15 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from flask import make_response, render_template
 from flask.wrappers import Response
 
-from worker.context import Context
 from worker.domain.publication import Publication
 from worker.errors import BroadsheetError
 from worker.logs import say
 from worker.render.links import Signer
+
+if TYPE_CHECKING:
+    from worker.context import Context
 
 log = logging.getLogger("broadsheet.web")
 
