@@ -1,0 +1,73 @@
+"""Editions: parse once, cut for each plan, and make subject, preheader, HTML and plain text of what is left."""
+
+from __future__ import annotations
+
+from worker.domain.edition import Edition, Place
+from worker.domain.issue import Issue
+from worker.domain.publication import Publication
+from worker.domain.subscriber import Plan
+from worker.errors import RenderError
+from worker.render.blocks import Tree
+from worker.render.gate import cut
+from worker.render.layout import Templates
+from worker.render.markdown import parse_markdown
+from worker.render.mjml.convert import to_html
+from worker.render.placeholders import MergeTags, refuse_lookalikes, split
+from worker.render.scene import Facts, Scene
+from worker.render.text import plain_text
+
+__all__ = ["Facts", "Scene", "mjml_of", "parse", "render_edition", "render_editions"]
+
+
+def parse(text: Issue) -> Tree:
+    """The block tree of an issue's or a step's body. Raises RenderError with file and line."""
+    return parse_markdown(text.body, text.file, text.body_line)
+
+
+def render_editions(
+    text: Issue, publication: Publication, templates: Templates, facts: Facts, message: str = "issue"
+) -> dict[Plan, Edition]:
+    """Both editions of a text, in the layout `emails/messages/<message>.mjml.j2`. Raises RenderError."""
+    tree = parse(text)
+    return {plan: render_edition(tree, Scene(text, publication, facts, plan), templates, message) for plan in Plan}
+
+
+def render_edition(tree: Tree, scene: Scene, templates: Templates, message: str = "issue") -> Edition:
+    """One plan's edition of an uncut tree."""
+    _refuse_lookalikes(scene)
+    tags = MergeTags(scene.text.file)
+    readable = cut(tree, scene.plan)
+    subject = _line(tags, scene.text.subject[scene.plan], scene.text.file)
+    preheader = _line(tags, scene.text.preview[scene.plan], scene.text.file)
+    html = to_html(templates.mjml(readable, scene, tags, message), scene.text.file)
+    text = plain_text(readable, scene, tags)
+    return Edition(scene.plan, subject, preheader, html, text, tags.used)
+
+
+def mjml_of(tree: Tree, scene: Scene, templates: Templates, message: str = "issue") -> str:
+    """The MJML one edition is made from, before the guard; for designers."""
+    return templates.mjml(cut(tree, scene.plan), scene, MergeTags(scene.text.file), message)
+
+
+def _line(tags: MergeTags, words: str, file: str) -> str:
+    """A subject or preheader: one line, as plain text."""
+    if not words.isprintable() and any(c in words for c in "\r\n\v\f\x85\u2028\u2029"):
+        raise RenderError("a subject or preview with a line break in it", file=file, fix="write it on one line")
+    return tags.fill(split(words, file), Place.TEXT)
+
+
+def _refuse_lookalikes(scene: Scene) -> None:
+    """What reaches mail from elsewhere than the body may not look like a placeholder either."""
+    text, publication = scene.text, scene.publication
+    audio = text.audio
+    words = [text.title, text.comments]
+    words += [audio.url, audio.apple, audio.spotify, audio.youtube, audio.transcript] if audio else []
+    refuse_lookalikes("\n".join(words), text.file, None)
+    words = [publication.name, publication.author, publication.postal_address, publication.description]
+    words += [publication.home, publication.logo, *publication.links.values(), *publication.benefits]
+    words += [publication.goal.label] if publication.goal else []
+    refuse_lookalikes("\n".join(words), "content/publication.toml", None)
+    for launch in scene.facts.launches.values():
+        refuse_lookalikes(
+            "\n".join((launch.name, launch.subtitle, launch.page, launch.image, launch.button)), launch.file, None
+        )

@@ -1,0 +1,38 @@
+"""What is known while one edition is rendered: the text, the publication, the plan, and facts that change by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from worker.domain.calendar import wall_time
+from worker.domain.issue import Issue
+from worker.domain.launch import Launch
+from worker.domain.publication import Publication
+from worker.domain.subscriber import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the author did not write: `subscribers` confirmed now, launches by id, the instant, the public address."""
+
+    subscribers: int
+    now: datetime  # aware
+    base_url: str
+    launches: Mapping[str, Launch] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One edition's circumstances."""
+
+    text: Issue
+    publication: Publication
+    facts: Facts
+    plan: Plan
+
+    @property
+    def date(self) -> date:
+        """The day shown on top: the issue's own, or today in the publication's zone."""
+        return self.text.published_on or wall_time(self.facts.now, self.publication.slot.zone).date()
