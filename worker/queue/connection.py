@@ -15,6 +15,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue as RQQueue
+from rq import Worker
 from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 
@@ -91,6 +92,17 @@ class JobQueue:
     def depth(self, queue: Queue) -> int:
         """How many hints wait. Raises redis.exceptions.RedisError where Redis cannot be reached."""
         return self._rq(queue).count
+
+    def workers(self, queue: Queue) -> int:
+        """How many workers listen to it (a killed one counts for up to 105 s). Raises as `depth` does."""
+        return len(Worker.all(queue=self._rq(queue)))
+
+    def answers(self) -> bool:
+        """Whether Redis can be reached and used now."""
+        try:
+            return bool(self.redis.ping())
+        except RedisError:
+            return False
 
     def _rq(self, queue: Queue) -> RQQueue:
         return RQQueue(queue.value, connection=self.redis, serializer=JSONSerializer)

@@ -64,6 +64,11 @@ def test_a_queue_that_cannot_be_reached_is_an_answer_and_not_an_error(url, caplo
     assert caplog.records[-1].fields["job"] == "note-12-17"
 
 
+def test_a_queue_knows_whether_redis_answers(queue):
+    assert queue.answers()
+    assert not JobQueue("redis://127.0.0.1:1/0").answers()
+
+
 def test_making_a_queue_opens_no_connection(queue, valkey_url):
     with redis.Redis.from_url(valkey_url) as client:
         before = client.info("clients")["connected_clients"]

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import redis
 from rq import Queue as RQQueue
-from rq import Worker
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
 
 from tests.support.waiting import is_gone, until
@@ -81,12 +80,14 @@ def test_sigterm_does_not_kill_a_job_that_knows_nothing_of_it(queue, valkey_url,
     assert lines(tmp_path) == ["7"]
 
 
-def test_an_idle_worker_ends_at_once(valkey_url, start_worker, processes):
-    os.kill(start_worker(valkey_url), signal.SIGTERM)
+def test_an_idle_worker_is_counted_and_ends_at_once(queue, valkey_url, start_worker, processes):
+    worker = start_worker(valkey_url)
+    until(lambda: queue.workers(Queue.BULK) == 1)
+    assert queue.workers(Queue.PROMPT) == 0
+    os.kill(worker, signal.SIGTERM)
     until(lambda: processes.exit_code("bulk.1") is not None, seconds=5)
     assert processes.exit_code("bulk.1") == 0
-    with redis.Redis.from_url(valkey_url) as client:
-        assert Worker.count(connection=client) == 0
+    assert queue.workers(Queue.BULK) == 0
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="only Linux ends a child with its parent")
