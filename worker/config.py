@@ -138,7 +138,8 @@ def load_settings(project: Path, environment: dict[str, str] | None = None) -> S
     An empty variable counts as not set. Raises SettingsError with every problem at once.
     """
     found: dict[str, str | None] = dict(dotenv_values(project / ".env"))
-    found.update(os.environ if environment is None else environment)
+    given = os.environ if environment is None else environment
+    found.update({key: value for key, value in given.items() if value})
     known = {name.upper(): name for name in Settings.model_fields if name != "project"}
     values: dict[str, Any] = {known[key]: value for key, value in found.items() if key in known and value}
     try:
