@@ -1,0 +1,195 @@
+"""Imports: bad rows stop nothing, blank cells change nothing, and nobody is brought back."""
+
+import pytest
+
+from tests.support.makers import NOW, make_subscriber, make_suppression
+from worker.domain.subscriber import Plan, SubscriberStatus
+from worker.domain.suppression import SuppressionReason
+from worker.errors import SourceError
+from worker.store.engine import reading, writing
+from worker.store.referrals import add_referral, count_confirmed_referrals
+from worker.store.subscribers import by_address_key, by_id
+from worker.store.suppressions import reason_for
+from worker.usecases.import_subscribers import ImportReport, import_subscribers
+from worker.usecases.read_subscribers_csv import RefusedRow
+
+
+def load(engine, *lines, **given):
+    return import_subscribers(engine, [line + "\n" for line in lines], NOW, **given)
+
+
+def find(engine, key):
+    with reading(engine) as connection:
+        return by_address_key(connection, key)
+
+
+def reason(engine, key):
+    with reading(engine) as connection:
+        return reason_for(connection, key)
+
+
+def test_a_full_row_becomes_a_subscriber(engine):
+    report = load(
+        engine,
+        "Address,name,plan,status,tags,language,zone,country,joined,unknown",
+        'Ines@Example.com,"Inês  Guimarães",Paid,confirmed,"one; two,three",pt-PT,Europe/Lisbon,pt,2024-02-29T10:00+01:00,?',
+        name="list.csv",
+    )
+    assert report == ImportReport(added=1)
+    found = find(engine, "ines@example.com")
+    assert (found.address, found.name, found.plan) == ("Ines@Example.com", "Inês Guimarães", Plan.PAID)
+    assert (found.status, found.tags) == (SubscriberStatus.CONFIRMED, {"one", "two", "three"})
+    assert (found.language, found.zone, found.country) == ("pt-PT", "Europe/Lisbon", "PT")
+    assert found.joined_at.isoformat() == "2024-02-29T09:00:00+00:00"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_file_is_read_whatever_its_delimiter_line_ends_or_mark(sqlite_engine, tmp_path, delimiter, encoding, end):
+    path = tmp_path / "list.csv"
+    text = end.join(
+        delimiter.join(cells) for cells in [("name", "email"), ("Zoë", "zoe@example.com"), ("", "b@example.com")]
+    )
+    path.write_bytes(text.encode(encoding))
+    assert import_subscribers(sqlite_engine, path, NOW) == ImportReport(added=2)
+    assert find(sqlite_engine, "zoe@example.com").name == "Zoë"
+
+
+def test_bad_rows_are_reported_by_line_and_the_rest_is_imported(engine):
+    report = load(
+        engine,
+        "address,name,plan,status,language,zone,country,joined",
+        "nobody,,,,,,,",
+        "a@example.com,A,,,,,,",
+        "",
+        "b@example.com,B,gold,,,,,",
+        "c@example.com,C,,gone,,,,",
+        "d@example.com,D,,,english please,,,",
+        "e@example.com,E,,,,Mars/Olympus,,",
+        "f@example.com,F,,,,,Portugal,",
+        "g@example.com,G,,,,,,yesterday",
+        "h@example.com,Hall, Annie,,,,,,2024",
+        ",I,,,,,,",
+        "j@example.com\udcff,J,,,,,,",
+        "z@example.com,Z",
+    )
+    assert (report.added, [row.line for row in report.refused]) == (2, [2, 5, 6, 7, 8, 9, 10, 11, 12, 13])
+    reasons = [row.reason for row in report.refused]
+    for said, word in zip(
+        reasons,
+        [
+            "@-sign",
+            "free or paid",
+            "unsubscribed",
+            "pt-BR",
+            "Europe/Lisbon",
+            "two letters",
+            "2026-01-31",
+            "unquoted",
+            "no address",
+            "UTF-8",
+        ],
+        strict=True,
+    ):
+        assert word in said
+    assert find(engine, "a@example.com")
+    assert find(engine, "z@example.com")
+
+
+def test_a_forgotten_quotation_mark_costs_one_row(engine):
+    others = [f"r{number}@example.com,R" for number in range(60)]
+    report = load(engine, "address,name", 'a@example.com,"two', 'lines"', 'b@example.com,"open', *others)
+    assert report.added == 61
+    assert report.refused == (RefusedRow(4, "a quotation mark is opened and not closed"),)
+    assert find(engine, "a@example.com").name == "two lines"
+
+
+def test_inch_marks_in_two_rows_do_not_join_them(engine):
+    assert load(engine, "address,name", 'a@example.com,Bo 5"', 'b@example.com,Mo 6"') == ImportReport(added=2)
+    assert find(engine, "a@example.com").name == 'Bo 5"'
+
+
+@pytest.mark.parametrize("header", ["name,plan", "", "address,email"])
+def test_a_file_without_one_address_column_is_refused_whole(engine, header):
+    with pytest.raises(SourceError, match=r"list\.csv:1"):
+        load(engine, header, "a@example.com,free", name="list.csv")
+
+
+def test_a_file_that_is_not_there_is_named(engine, tmp_path):
+    with pytest.raises(SourceError, match=r"nowhere\.csv"):
+        import_subscribers(engine, tmp_path / "nowhere.csv", NOW)
+
+
+def test_blank_cells_change_nothing_and_tags_are_only_added(engine):
+    with writing(engine) as connection:
+        made = make_subscriber(
+            connection, "paid", name="Ada Moreno", tags={"old"}, language="en", zone="UTC", country="PT"
+        )
+    header = "address,name,plan,tags,language,zone,country,joined,status"
+    assert load(engine, header, f"{made.address},,,,,,,,") == ImportReport(unchanged=1)
+    assert find(engine, made.address_key) == made
+    assert load(engine, header, f"{made.address.upper()},Ada M.,free,new,,,,2020-01-01,pending") == ImportReport(
+        changed=1
+    )
+    found = find(engine, made.address_key)
+    assert (found.name, found.plan, found.tags, found.language) == ("Ada M.", Plan.FREE, {"old", "new"}, "en")
+    assert (found.joined_at, found.status, found.address) == (made.joined_at, made.status, made.address)
+
+
+@pytest.mark.parametrize("status", ["", "confirmed", "pending"])
+def test_nobody_who_left_bounced_or_complained_is_brought_back(engine, status):
+    with writing(engine) as connection:
+        left = make_subscriber(connection, status="unsubscribed")
+        suppressed = [make_subscriber(connection, suppressed=reason) for reason in SuppressionReason]
+        make_suppression(connection, "erased@example.com", "unsubscribed")
+        before = [by_id(connection, one.id) for one in [left, *suppressed]]
+    rows = [f"{one.address},New Name,paid,{status}" for one in before]
+    report = load(engine, "address,name,plan,status", *rows, f"erased@example.com,Back,paid,{status}")
+    assert report == ImportReport(kept_back=7)
+    with reading(engine) as connection:
+        assert [by_id(connection, one.id) for one in before] == before
+        for one, kept in zip(suppressed, SuppressionReason, strict=True):
+            assert reason_for(connection, one.address_key) is kept
+    assert find(engine, "erased@example.com") is None
+
+
+def test_a_row_that_says_somebody_left_is_obeyed(engine):
+    with writing(engine) as connection:
+        made = {word: make_subscriber(connection) for word in ("unsubscribed", "bounced", "complained", "manual")}
+    rows = [f"{one.address},{word}" for word, one in made.items()]
+    assert load(engine, "address,status", *rows, "new@example.com,Complained") == ImportReport(
+        added=1, changed=4, suppressed=5
+    )
+    for word, one in made.items():
+        assert reason(engine, one.address_key) == word
+        gone = word in ("unsubscribed", "complained")
+        assert find(engine, one.address_key).status == ("unsubscribed" if gone else "confirmed")
+    assert reason(engine, "new@example.com") == "complained"
+    assert find(engine, "new@example.com").status == "unsubscribed"
+
+
+def test_a_pending_subscriber_is_confirmed_only_by_a_row_that_says_so(engine):
+    with writing(engine) as connection:
+        friend, referrer = make_subscriber(connection, status="pending"), make_subscriber(connection)
+        add_referral(connection, referrer.id, friend.id, NOW)
+    assert load(engine, "address,status", f"{friend.address},") == ImportReport(unchanged=1)
+    assert find(engine, friend.address_key).status == "pending"
+    assert load(engine, "address,status", f"{friend.address},confirmed") == ImportReport(changed=1)
+    assert find(engine, friend.address_key).status == "confirmed"
+    with reading(engine) as connection:
+        assert count_confirmed_referrals(connection, referrer.id) == 1
+
+
+def test_of_two_rows_for_one_address_the_later_finds_what_the_earlier_wrote(engine):
+    report = load(engine, "address,name,status", "a@example.com,A,unsubscribed", "A@EXAMPLE.com,B,confirmed")
+    assert report == ImportReport(added=1, kept_back=1, suppressed=1)
+    assert find(engine, "a@example.com").name == "A"
+
+
+def test_progress_is_told_and_adds_up(engine):
+    told = []
+    rows = [f"r{number}@example.com" for number in range(2_500)]
+    report = load(engine, "address", *rows, "broken", on_progress=told.append)
+    assert (report.added, len(report.refused)) == (2_500, 1)
+    assert told == [1_000, 2_000, 2_501]
