@@ -14,20 +14,21 @@ def failure_reason(failure: BaseException, call: Call) -> str:
     """One short sentence. The exception's own text is used only where it comes from this machine's system or TLS."""
     if isinstance(failure, exceptions.NameResolutionError):
         return "the API's host name could not be resolved"
-    if isinstance(failure, exceptions.ConnectTimeoutError):
+    # urllib3 counts every failed connection as a kind of time-out.
+    if isinstance(failure, exceptions.ConnectTimeoutError) and not isinstance(failure, exceptions.NewConnectionError):
         return "no connection within the time-out"
     causes = _causes(failure)
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"TLS: the certificate was not accepted ({cause.verify_message})"
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused"
     if call.over:
         return "no complete answer within the deadline" if call.sent_whole else "not sent whole within the deadline"
     for cause in causes:
         match cause:
-            case ConnectionRefusedError():
-                return "connection refused"
             case exceptions.NewConnectionError():
-                return "no connection: the host refused it or cannot be reached"
+                return "no connection: the host cannot be reached"
             case ssl.SSLError():
                 return f"TLS failed ({cause.reason or 'connection closed'})"
             case http.client.RemoteDisconnected():

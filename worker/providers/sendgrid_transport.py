@@ -68,8 +68,9 @@ class Transport:
         # Once: reading the CA bundle takes 17 ms. A context may be shared by threads and forks.
         self._context = ssl.create_default_context() if parts.scheme == "https" else None
         self._pool, self._pid = self._new_pool(), os.getpid()
-        # Its lines hold addresses of calls and texts of broken answers, which may quote a reader's address.
-        logging.getLogger("urllib3.connectionpool").disabled = True
+        # Their lines hold URLs and pieces of broken answers, which may quote a reader's address.
+        for noisy in ("urllib3.connectionpool", "urllib3.connection"):
+            logging.getLogger(noisy).disabled = True
 
     def request(
         self,
