@@ -56,6 +56,14 @@ def test_a_job_is_at_most_ten_lines():
     assert {job.name: job.end_lineno - job.lineno + 1 for job in jobs if job.end_lineno - job.lineno >= 10} == {}
 
 
+def test_a_job_takes_ids_and_nothing_else():
+    tree = ast.parse((ROOT / "worker" / "jobs.py").read_text(encoding="utf-8"))
+    jobs = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+    given = {(job.name, each.arg, ast.unparse(each.annotation)) for job in jobs for each in job.args.args}
+    assert given
+    assert {row for row in given if not (row[1].endswith("_id") and row[2] == "int")} == set()
+
+
 def test_no_file_names_a_folder_of_one_machine():
     assert [(name, found[0]) for name, text in tracked_texts() if (found := MACHINE_PATHS.findall(text))] == []
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,18 @@ def test_a_hint_nobody_took_in_time_is_passed_over(queue, valkey_url, start_work
     start_worker(valkey_url)
     until(lambda: lines(tmp_path))
     assert lines(tmp_path) == ["2"]
+
+
+def test_stopping_everything_lets_a_running_job_be_recorded_before_valkey_ends(short_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("QUEUE_TEST_DIR", str(tmp_path))
+    folder = short_folder / "ordered"
+    with Supervisor(logs=tmp_path / "logs") as everything:
+        url = start_valkey(everything, folder)
+        JobQueue(url).enqueue(Queue.BULK, f"{JOBS}.batch_by_batch", 7)
+        everything.start("bulk.1", [sys.executable, "-m", "tests.support.queue_worker", "bulk", url])
+        until(lambda: (tmp_path / "in-batch-0").exists())
+        (tmp_path / "go-0").touch()
+        (tmp_path / "go-1").touch()
+    with Supervisor(logs=tmp_path / "again") as again, redis.Redis.from_url(start_valkey(again, folder)) as client:
+        assert FinishedJobRegistry("bulk", client).get_job_ids(cleanup=False) == ["batch_by_batch-7"]
+        assert StartedJobRegistry("bulk", client).get_job_ids(cleanup=False) == []
