@@ -41,6 +41,15 @@ def batch_by_batch(number):
     note(done)
 
 
+def until_asked(number):
+    """Works until it is asked to stop."""
+    (_folder() / f"pid-{number}").write_text(str(os.getpid()))
+    with deferred_stop() as stopping:
+        while not stopping():
+            time.sleep(0.01)
+    note(number)
+
+
 def without_asking(number):
     """A job that knows nothing of signals: waits for the test in the middle."""
     (_folder() / f"pid-{number}").write_text(str(os.getpid()))

@@ -239,11 +239,10 @@ def test_stopping_everything_lets_a_running_job_be_recorded_before_valkey_ends(s
     folder = short_folder / "ordered"
     with Supervisor(logs=tmp_path / "logs") as everything:
         url = start_valkey(everything, folder)
-        JobQueue(url).enqueue(Queue.BULK, f"{JOBS}.batch_by_batch", 7)
+        JobQueue(url).enqueue(Queue.BULK, f"{JOBS}.until_asked", 7)
         everything.start("bulk.1", [sys.executable, "-m", "tests.support.queue_worker", "bulk", url])
-        until(lambda: (tmp_path / "in-batch-0").exists())
-        (tmp_path / "go-0").touch()
-        (tmp_path / "go-1").touch()
+        pid_of(tmp_path, 7)
+    assert lines(tmp_path) == ["7"]
     with Supervisor(logs=tmp_path / "again") as again, redis.Redis.from_url(start_valkey(again, folder)) as client:
-        assert FinishedJobRegistry("bulk", client).get_job_ids(cleanup=False) == ["batch_by_batch-7"]
+        assert FinishedJobRegistry("bulk", client).get_job_ids(cleanup=False) == ["until_asked-7"]
         assert StartedJobRegistry("bulk", client).get_job_ids(cleanup=False) == []
