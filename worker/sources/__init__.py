@@ -1,0 +1,21 @@
+"""Reads what the author wrote, `content/` and `emails/`, from disk. Nothing else does.
+
+Every mistake is a SourceError with file, line where there is one, and what to write instead.
+"""
+
+from worker.sources.emails import read_templates, read_theme
+from worker.sources.issues import list_issues, new_issue, read_issue
+from worker.sources.launches import read_launches
+from worker.sources.publication import read_publication
+from worker.sources.steps import read_steps
+
+__all__ = [
+    "list_issues",
+    "new_issue",
+    "read_issue",
+    "read_launches",
+    "read_publication",
+    "read_steps",
+    "read_templates",
+    "read_theme",
+]

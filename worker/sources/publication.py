@@ -1,0 +1,110 @@
+"""The publication: `content/publication.toml`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from worker.domain.publication import Goal, Publication, Slot
+from worker.domain.segment import Rule, parse_rule
+from worker.sources.files import Toml, hour
+
+_KEYS = frozenset(
+    {"name", "author", "sender", "reply_to", "postal_address", "list_id", "language", "home", "description", "logo"}
+    | {"benefits", "slot", "links", "segments", "goal"}
+)
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_RESERVED = {"everyone", "paid", "free"}
+_ADDRESS = re.compile(r"[^@\s<>\",;]+@[^@\s<>\",;]+\.[^@\s<>\",;.]+")
+
+
+def read_publication(project: Path) -> Publication:
+    """The publication. SourceError naming the key for whatever is missing, wrong or unknown."""
+    source = Toml.read(project, project / "content" / "publication.toml")
+    source.only(source.values, _KEYS)
+    sender = _address(source, "sender", None)
+    return Publication(
+        name=source.string("name"),
+        author=source.string("author"),
+        sender=sender,
+        reply_to=_address(source, "reply_to", sender),
+        postal_address=source.string("postal_address"),
+        list_id=_list_id(source),
+        language=_language(source),
+        home=source.url("home"),
+        slot=_slot(source),
+        description=source.string("description", ""),
+        logo=source.url("logo", ""),
+        links={name: source.url(name, within="links") for name in source.table("links")},
+        benefits=_benefits(source),
+        segments=_segments(source),
+        goal=_goal(source),
+    )
+
+
+def _address(source: Toml, key: str, default: str | None) -> str:
+    value = source.string(key, default)
+    if not _ADDRESS.fullmatch(value):
+        raise source.wrong(key, f"is no mail address: {value!r}", f'write {key} = "name@example.com"')
+    return value
+
+
+def _list_id(source: Toml) -> str:
+    value = source.string("list_id")
+    if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+", value):
+        fix = 'write a dotted name of your domain: list_id = "letters.example.com"'
+        raise source.wrong("list_id", f"is no List-Id: {value!r}", fix)
+    return value
+
+
+def _language(source: Toml) -> str:
+    value = source.string("language", "en")
+    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", value) or value.lower() == "und":
+        raise source.wrong("language", f"is no language tag: {value!r}", 'write language = "en" or "pt-BR"')
+    return value
+
+
+def _slot(source: Toml) -> Slot:
+    table = source.table("slot")
+    source.only(table, {"weekday", "at", "zone"}, "slot.")
+    weekday = source.string("weekday", within="slot").lower()
+    if weekday not in _WEEKDAYS:
+        raise source.wrong("slot.weekday", f"is no weekday: {weekday!r}", 'write weekday = "monday"')
+    at = hour(table.get("at"))
+    if at is None:
+        raise source.wrong("slot.at", "is no hour", 'write at = "07:00"')
+    return Slot(_WEEKDAYS.index(weekday), at, source.zone("zone", within="slot"))
+
+
+def _goal(source: Toml) -> Goal | None:
+    table = source.table("goal")
+    if not table:
+        return None
+    source.only(table, {"subscribers", "label"}, "goal.")
+    aim = table.get("subscribers")
+    if not isinstance(aim, int) or isinstance(aim, bool) or aim < 1:
+        raise source.wrong("goal.subscribers", "must be a whole number above 0", "write subscribers = 5000")
+    return Goal(aim, source.string("label", within="goal"))
+
+
+def _benefits(source: Toml) -> tuple[str, ...]:
+    value = source.values.get("benefits", [])
+    if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+        raise source.wrong("benefits", "must be a list of texts", 'write benefits = ["...", "..."]')
+    return tuple(item.strip() for item in value)
+
+
+def _segments(source: Toml) -> Mapping[str, Rule]:
+    rules: dict[str, Rule] = {}
+    table: Mapping[str, Any] = source.table("segments")
+    for name, written in table.items():
+        if name in _RESERVED:
+            raise source.wrong(f"segments.{name}", "is a name with a meaning of its own", "choose another name")
+        try:
+            rules[name] = parse_rule(written)
+        except ValueError as wrong:
+            fix = 'write for example { tag = "producer" } or { all = [{ plan = "paid" }, { tag = "producer" }] }'
+            raise source.wrong(f"segments.{name}", f"cannot be read: {wrong}", fix) from None
+    return rules
