@@ -87,7 +87,7 @@ class Toml:
         value = table.get(key, default)
         if value is None:
             raise SourceError(f"{name} is missing", file=self.file, fix=f'add {key} = "..."')
-        if not isinstance(value, str) or (key in table and not value.strip()):
+        if not isinstance(value, str) or (default is None and not value.strip()):
             raise self.wrong(name, f"must be text, not {value!r}", f'write {key} = "..."')
         return value.strip()
 
