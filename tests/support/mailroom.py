@@ -1,0 +1,45 @@
+"""A real mailroom per test, in this process, on a free port.
+
+Use `pytest_plugins = ["tests.support.mailroom"]` in a conftest, or import the fixture. `mailroom.url` is where to
+send; `mailroom.script_faults(faults.late(2))` scripts what goes wrong; `messages(mailroom)` is what readers would get.
+"""
+
+import pytest
+
+from worker.mailroom.options import MailroomOptions
+from worker.mailroom.server import Mailroom
+
+KEY = "SG.a-key-of-the-tests"
+
+
+@pytest.fixture
+def mailroom(tmp_path):
+    """Keeps messages in a folder of its own; any Bearer key is good; posts no events."""
+    with Mailroom(MailroomOptions(keep=tmp_path / "mailroom")) as room:
+        yield room
+
+
+@pytest.fixture
+def start_mailroom(tmp_path):
+    """`start_mailroom(latency_seconds=0.1, ...)`: mailrooms with options of one's own, stopped after the test."""
+    rooms = []
+
+    def start(**options):
+        options.setdefault("keep", tmp_path / f"mailroom{len(rooms)}")
+        rooms.append(Mailroom(MailroomOptions(**options)))
+        rooms[-1].start()
+        return rooms[-1]
+
+    yield start
+    for room in rooms:
+        room.stop()
+
+
+def messages(room):
+    """Every message kept so far, oldest first, as dicts (see worker/mailroom/message.py)."""
+    return list(room.inbox.messages())
+
+
+def messages_to(room, address):
+    """The messages of one address, oldest first, whatever its case."""
+    return [one for one in messages(room) if one["to"].lower() == address.lower()]

@@ -1,0 +1,63 @@
+"""What a reader would get: a request's personalizations turned into messages. Pure.
+
+A personalization's own values win over the message's; headers and custom args are merged. Substitutions are plain
+text replacement in subject, reply-to and content, never in headers or custom args (the documents name only those).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def expand(request: Mapping[str, Any], message_id: str, accepted_at: float) -> Iterator[dict[str, Any]]:
+    """One dict per recipient, in order: to, to_name, from, from_name, reply_to, subject, headers, html, text,
+    custom_args, categories, send_at, message_id, number (from 0, of its personalization), submission (the custom arg
+    `bs_submission`, or ""), accepted_at (Unix seconds). `cc` and `bcc` get a copy each, marked by `as`.
+    """
+    html, text = _content(request, "text/html"), _content(request, "text/plain")
+    reply_to = (request.get("reply_to") or {}).get("email", "")
+    for number, row in enumerate(request["personalizations"]):
+        values: Mapping[str, str] = row.get("substitutions") or {}
+        sender = row.get("from") or request["from"]
+        custom_args = {**request.get("custom_args", {}), **row.get("custom_args", {})}
+        shared = {
+            "from": sender["email"],
+            "from_name": sender.get("name", ""),
+            "reply_to": _replaced(reply_to, values),
+            "subject": _replaced(row.get("subject") or request.get("subject", ""), values),
+            "headers": {**request.get("headers", {}), **row.get("headers", {})},
+            "html": _replaced(html, values),
+            "text": _replaced(text, values),
+            "custom_args": custom_args,
+            "categories": request.get("categories", []),
+            "send_at": row.get("send_at", request.get("send_at")),
+            "message_id": message_id,
+            "submission": custom_args.get("bs_submission", ""),
+            "number": number,
+            "accepted_at": accepted_at,
+        }
+        for field in ("to", "cc", "bcc"):
+            for one in row.get(field) or ():
+                yield {"to": one["email"], "to_name": one.get("name", ""), "as": field, **shared}
+
+
+def recipients(request: Mapping[str, Any]) -> list[str]:
+    """Everyone a request goes to, in order, as written."""
+    return [
+        one["email"]
+        for row in request["personalizations"]
+        for field in ("to", "cc", "bcc")
+        for one in row.get(field) or ()
+    ]
+
+
+def _content(request: Mapping[str, Any], kind: str) -> str:
+    return next((block["value"] for block in request.get("content", ()) if block["type"] == kind), "")
+
+
+def _replaced(text: str, values: Mapping[str, str]) -> str:
+    for tag, value in values.items():
+        if tag:
+            text = text.replace(tag, value)
+    return text

@@ -1,0 +1,31 @@
+"""How a mailroom is set up."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from worker.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class MailroomOptions:
+    """`port` 0 takes any free one. No `api_keys`: any Bearer key is good. `latency_seconds` delays each answer of
+    mail send by itself. `keep` is the folder of messages.jsonl; None only counts. `events_url` is where signed events
+    are posted; empty posts none. `private_key` is a PEM file with a P-256 key; None makes a new one at each start.
+    """
+
+    port: int = 0
+    host: str = "127.0.0.1"
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
+    latency_seconds: float = 0.0
+    keep: Path | None = None
+    events_url: str = ""
+    private_key: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not ipaddress.ip_address(self.host).is_loopback:
+            raise UsageError(
+                f"the mailroom listens on this machine alone, not on {self.host}", fix="use 127.0.0.1 or ::1"
+            )

@@ -1,0 +1,157 @@
+"""The mailroom as a server: listens, gives each connection a thread, and stops cleanly.
+
+Threads, not asyncio: nearly all the time goes into JSON and rules, which hold the interpreter either way, and a
+thread can block in one receive for a whole body. `Mailroom` is for use inside a process, `serve` for one of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import signal
+import socket
+import sys
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+from worker.errors import ServerError
+from worker.mailroom.faults import Fault, Script
+from worker.mailroom.inbox import Inbox
+from worker.mailroom.mail_send import MailSend
+from worker.mailroom.message import expand, recipients
+from worker.mailroom.options import MailroomOptions
+from worker.mailroom.routes import Routes
+from worker.mailroom.tally import DELIVERY_ARG, Tally, known
+from worker.mailroom.wire import Answer, Closed, Malformed, Wire
+
+__all__ = ["Mailroom", "MailroomOptions", "serve"]
+
+_BACKLOG = 128
+_JOIN_SECONDS = 5.0
+
+
+class Mailroom:
+    """`with Mailroom(MailroomOptions(...)) as room: room.url`. Thread-safe; can be started once."""
+
+    def __init__(self, options: MailroomOptions | None = None) -> None:
+        self.options = options or MailroomOptions()
+        self.tally = Tally()
+        self.script = Script()
+        self.inbox = Inbox(self.options.keep) if self.options.keep else None
+        self.url = ""
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._connections: dict[socket.socket, threading.Thread] = {}
+        self._listener: socket.socket | None = None
+        self._accepting: threading.Thread | None = None
+        mail_send = MailSend(
+            self._accept,
+            self.tally,
+            self.script,
+            api_keys=self.options.api_keys,
+            latency_seconds=self.options.latency_seconds,
+            stopping=self._stopping,
+        )
+        self._routes = Routes(mail_send, self.tally, self.script, self.inbox)
+
+    def start(self) -> str:
+        """Listen; returns the URL. Raises ServerError when the port is taken."""
+        try:
+            family = socket.AF_INET6 if ":" in self.options.host else socket.AF_INET
+            self._listener = socket.create_server(
+                (self.options.host, self.options.port), family=family, backlog=_BACKLOG
+            )
+        except OSError as taken:
+            raise ServerError(
+                f"the mailroom cannot listen on port {self.options.port}: {taken.strerror}",
+                fix="give another port, or 0 for any free one",
+            ) from None
+        host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
+        self.url = f"http://{host}:{self._listener.getsockname()[1]}"
+        self._accepting = threading.Thread(target=self._listen, args=(self._listener,), name="mailroom", daemon=True)
+        self._accepting.start()
+        return self.url
+
+    def stop(self) -> None:
+        """Close every connection and end every thread. May be called twice."""
+        self._stopping.set()
+        if self._listener and self._accepting:
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
+            self._accepting.join(_JOIN_SECONDS)
+            self._listener.close()
+        with self._lock:
+            open_now = list(self._connections.items())
+        for connection, thread in open_now:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join(_JOIN_SECONDS)
+        if self.inbox:
+            self.inbox.close()
+
+    def script_faults(self, *faults: Fault) -> None:
+        """Replace the script of faults; see faults.py for the functions that make them."""
+        self.script.set(faults)
+
+    def stats(self) -> dict[str, Any]:
+        """The counts of GET /_mailroom/stats."""
+        return self._routes.stats()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, wrong: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _accept(self, request: dict[str, Any], message_id: str, now: float) -> None:
+        if self.inbox:
+            self.inbox.keep(expand(request, message_id, now))
+        above = request.get("custom_args", {}).get(DELIVERY_ARG)
+        carried = [row.get("custom_args", {}).get(DELIVERY_ARG, above) for row in request["personalizations"]]
+        self.tally.accepted(
+            [address.lower() for address in recipients(request)], [known(one) for one in carried if one is not None]
+        )
+
+    def _listen(self, listener: socket.socket) -> None:
+        while not self._stopping.is_set():
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._converse, args=(connection,), name="mailroom-call", daemon=True)
+            with self._lock:
+                self._connections[connection] = thread
+            thread.start()
+
+    def _converse(self, connection: socket.socket) -> None:
+        wire = Wire(connection)
+        try:
+            while not self._stopping.is_set():
+                request = wire.head()
+                if request is None or not self._routes.serve(wire, request):
+                    break
+        except Closed:
+            pass
+        except Malformed as wrong:
+            with contextlib.suppress(Closed):
+                wire.answer(Answer(400, f"{wrong}\n".encode(), {"Content-Type": "text/plain"}), keep_alive=False)
+        finally:
+            connection.close()
+            with self._lock:
+                self._connections.pop(connection, None)
+
+
+def serve(options: MailroomOptions) -> None:
+    """Run a mailroom until SIGTERM or Ctrl-C; prints its URL, never a key. Call from the main thread."""
+    asked = threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: asked.set())
+    gc.freeze()
+    with Mailroom(options) as room:
+        sys.stdout.write(f"mailroom at {room.url}\n")
+        sys.stdout.flush()
+        asked.wait()

@@ -1,0 +1,90 @@
+"""Counts: requests, messages, who got how many, which delivery came twice, how requests were answered.
+
+Cheap enough to count a million messages while they are measured. Keeps no message.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+DELIVERY_ARG = "bs_delivery"  # the custom arg by which Broadsheet knows a delivery
+
+
+class Tally:
+    """Thread-safe counts since the start (or the last `clear`)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        """Start again from zero."""
+        with self._lock:
+            self._requests = self._accepted = self._messages = self._duplicates = 0
+            self._answers: Counter[str] = Counter()
+            self._addresses: Counter[str] = Counter()
+            self._deliveries: set[int | str] = set()
+            self._repeated: set[int | str] = set()
+
+    def requested(self) -> None:
+        """A mail send request has begun to arrive."""
+        with self._lock:
+            self._requests += 1
+
+    def answered(self, status: int | str) -> None:
+        """A mail send request was answered with a status, or `"none"`: dropped, silent, garbage."""
+        with self._lock:
+            self._answers[str(status)] += 1
+
+    def accepted(self, addresses: Sequence[str], deliveries: Sequence[int | str]) -> None:
+        """A request was accepted: everyone it goes to, and the delivery ids it carried."""
+        with self._lock:
+            self._accepted += 1
+            self._messages += len(addresses)
+            self._addresses.update(addresses)
+            before = len(self._deliveries)
+            fresh = set(deliveries)
+            again = fresh & self._deliveries if self._deliveries else set()
+            self._deliveries |= fresh
+            self._duplicates += len(deliveries) - (len(self._deliveries) - before)
+            if again or len(fresh) != len(deliveries):
+                self._repeated |= again | {one for one, times in Counter(deliveries).items() if times > 1}
+
+    def deliveries(self) -> set[int | str]:
+        """Every delivery id accepted so far; ints where the id is a number."""
+        with self._lock:
+            return set(self._deliveries)
+
+    def repeated_deliveries(self) -> set[int | str]:
+        """The delivery ids that were accepted more than once."""
+        with self._lock:
+            return set(self._repeated)
+
+    def per_address(self) -> dict[str, int]:
+        """How many messages each address (lower case) was accepted for."""
+        with self._lock:
+            return dict(self._addresses)
+
+    def counts(self) -> dict[str, Any]:
+        """`requests`, `accepted` (requests), `messages`, `addresses` (different ones), `deliveries`, `duplicates`, `answers`.
+
+        `duplicates` counts acceptances of a delivery id beyond its first.
+        """
+        with self._lock:
+            return {
+                "requests": self._requests,
+                "accepted": self._accepted,
+                "messages": self._messages,
+                "addresses": len(self._addresses),
+                "deliveries": len(self._deliveries),
+                "duplicates": self._duplicates,
+                "answers": dict(self._answers),
+            }
+
+
+def known(delivery: str) -> int | str:
+    """A delivery id in the form the tally keeps: a number takes less room than its text."""
+    return int(delivery) if delivery.isascii() and delivery.isdecimal() and str(int(delivery)) == delivery else delivery
