@@ -15,7 +15,7 @@ _DOTLESS = {"gmail.com", "googlemail.com"}
 
 def address_key(address: str) -> str:
     """Trimmed, NFC, lower case, domain in IDNA's ASCII form. The address must hold exactly one usable `@`."""
-    local, _, domain = unicodedata.normalize("NFC", address.strip()).rpartition("@")
+    local, _, domain = unicodedata.normalize("NFC", address.strip()).rstrip(".").rpartition("@")
     if not local or not domain:
         raise ValueError("an address needs a local part and a domain")
     return f"{unicodedata.normalize('NFC', local.lower())}@{_ascii_domain(domain)}"
@@ -33,6 +33,6 @@ def referral_key(address: str) -> str:
 @lru_cache(maxsize=4096)  # a list has few domains, and imports are long
 def _ascii_domain(domain: str) -> str:
     try:
-        return domain.rstrip(".").lower().encode("idna").decode("ascii")
+        return domain.lower().encode("idna").decode("ascii")
     except UnicodeError as broken:
         raise ValueError(f"the domain cannot be written in ASCII: {broken}") from None

@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -26,6 +27,7 @@ _DELIMITERS = ",;\t"
 _RECORD_LINES = 20  # a quotation mark open for longer is one somebody forgot; the lines after it are read again
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")  # the shape of a BCP 47 tag
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
+_is_zone = lru_cache(maxsize=1024)(zone_exists)  # asking costs a file, and a long list names few zones
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def _parse(line: int, cell: Mapping[str, str]) -> SubscriberRow:
         reason=reason,
         tags=frozenset(tag.strip() for tag in re.split("[,;]", cell.get("tags", "")) if tag.strip()),
         language=_matching(cell.get("language", ""), _LANGUAGE.fullmatch, "the language is a tag such as en or pt-BR"),
-        zone=_matching(cell.get("zone", ""), zone_exists, "the zone is a name such as Europe/Lisbon"),
+        zone=_matching(cell.get("zone", ""), _is_zone, "the zone is a name such as Europe/Lisbon"),
         country=_matching(cell.get("country", ""), _COUNTRY.fullmatch, "the country has two letters").upper(),
         joined_at=_read_moment(cell.get("joined", "")),
     )
