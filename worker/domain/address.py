@@ -26,7 +26,7 @@ def referral_key(address: str) -> str:
     local, _, domain = address_key(address).rpartition("@")
     local = local.partition("+")[0] or local
     if domain in _DOTLESS:
-        local, domain = local.replace(".", ""), "gmail.com"
+        local, domain = local.replace(".", "") or local, "gmail.com"
     return f"{local}@{domain}"
 
 

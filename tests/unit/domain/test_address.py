@@ -71,5 +71,6 @@ def test_what_is_no_address_has_no_key(broken):
         address_key(broken)
 
 
-def test_a_local_part_that_is_all_tag_stays_whole():
-    assert referral_key("+tag@example.com") == "+tag@example.com"
+@pytest.mark.parametrize("address", ["+tag@example.com", "...@gmail.com"])
+def test_a_local_part_that_is_all_tag_or_all_dots_stays_whole(address):
+    assert referral_key(address) == address
