@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+# The custom args by which Broadsheet knows a delivery and a submission when events come back.
+DELIVERY_ARG = "bs_delivery"
+SUBMISSION_ARG = "bs_submission"
+
 
 def expand(request: Mapping[str, Any], message_id: str, accepted_at: float) -> Iterator[dict[str, Any]]:
     """One dict per recipient, in order: to, to_name, from, from_name, reply_to, subject, headers, html, text,
@@ -33,7 +37,7 @@ def expand(request: Mapping[str, Any], message_id: str, accepted_at: float) -> I
             "categories": request.get("categories", []),
             "send_at": row.get("send_at", request.get("send_at")),
             "message_id": message_id,
-            "submission": custom_args.get("bs_submission", ""),
+            "submission": custom_args.get(SUBMISSION_ARG, ""),
             "number": number,
             "accepted_at": accepted_at,
         }
@@ -43,13 +47,19 @@ def expand(request: Mapping[str, Any], message_id: str, accepted_at: float) -> I
 
 
 def recipients(request: Mapping[str, Any]) -> list[str]:
-    """Everyone a request goes to, in order, as written."""
-    return [
-        one["email"]
-        for row in request["personalizations"]
-        for field in ("to", "cc", "bcc")
-        for one in row.get(field) or ()
-    ]
+    """Everyone a request goes to, as written: first every `to` in order, then `cc`, then `bcc`."""
+    rows = request["personalizations"]
+    found = [one["email"] for row in rows for one in row["to"]]
+    found += [one["email"] for row in rows if "cc" in row for one in row["cc"]]
+    return found + [one["email"] for row in rows if "bcc" in row for one in row["bcc"]]
+
+
+def deliveries(request: Mapping[str, Any]) -> list[str]:
+    """The delivery ids a request carries, in the order of its personalizations; those without one are left out."""
+    above = request.get("custom_args", {}).get(DELIVERY_ARG)
+    rows = request["personalizations"]
+    carried = [row["custom_args"].get(DELIVERY_ARG, above) if "custom_args" in row else above for row in rows]
+    return [one for one in carried if one is not None]
 
 
 def _content(request: Mapping[str, Any], kind: str) -> str:

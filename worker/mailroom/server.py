@@ -19,10 +19,10 @@ from worker.errors import ServerError
 from worker.mailroom.faults import Fault, Script
 from worker.mailroom.inbox import Inbox
 from worker.mailroom.mail_send import MailSend
-from worker.mailroom.message import expand, recipients
+from worker.mailroom.message import deliveries, expand, recipients
 from worker.mailroom.options import MailroomOptions
 from worker.mailroom.routes import Routes
-from worker.mailroom.tally import DELIVERY_ARG, Tally, known
+from worker.mailroom.tally import Tally
 from worker.mailroom.wire import Answer, Closed, Malformed, Wire
 
 __all__ = ["Mailroom", "MailroomOptions", "serve"]
@@ -110,11 +110,7 @@ class Mailroom:
     def _accept(self, request: dict[str, Any], message_id: str, now: float) -> None:
         if self.inbox:
             self.inbox.keep(expand(request, message_id, now))
-        above = request.get("custom_args", {}).get(DELIVERY_ARG)
-        carried = [row.get("custom_args", {}).get(DELIVERY_ARG, above) for row in request["personalizations"]]
-        self.tally.accepted(
-            [address.lower() for address in recipients(request)], [known(one) for one in carried if one is not None]
-        )
+        self.tally.accepted([address.lower() for address in recipients(request)], deliveries(request))
 
     def _listen(self, listener: socket.socket) -> None:
         while not self._stopping.is_set():

@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-DELIVERY_ARG = "bs_delivery"  # the custom arg by which Broadsheet knows a delivery
-
 
 class Tally:
     """Thread-safe counts since the start (or the last `clear`)."""
@@ -26,8 +24,8 @@ class Tally:
             self._requests = self._accepted = self._messages = self._duplicates = 0
             self._answers: Counter[str] = Counter()
             self._addresses: Counter[str] = Counter()
-            self._deliveries: set[int | str] = set()
-            self._repeated: set[int | str] = set()
+            self._deliveries: set[str] = set()
+            self._repeated: set[str] = set()
 
     def requested(self) -> None:
         """A mail send request has begun to arrive."""
@@ -39,7 +37,7 @@ class Tally:
         with self._lock:
             self._answers[str(status)] += 1
 
-    def accepted(self, addresses: Sequence[str], deliveries: Sequence[int | str]) -> None:
+    def accepted(self, addresses: Sequence[str], deliveries: Sequence[str]) -> None:
         """A request was accepted: everyone it goes to, and the delivery ids it carried."""
         with self._lock:
             self._accepted += 1
@@ -53,12 +51,12 @@ class Tally:
             if again or len(fresh) != len(deliveries):
                 self._repeated |= again | {one for one, times in Counter(deliveries).items() if times > 1}
 
-    def deliveries(self) -> set[int | str]:
-        """Every delivery id accepted so far; ints where the id is a number."""
+    def deliveries(self) -> set[str]:
+        """Every delivery id accepted so far."""
         with self._lock:
             return set(self._deliveries)
 
-    def repeated_deliveries(self) -> set[int | str]:
+    def repeated_deliveries(self) -> set[str]:
         """The delivery ids that were accepted more than once."""
         with self._lock:
             return set(self._repeated)
@@ -83,8 +81,3 @@ class Tally:
                 "duplicates": self._duplicates,
                 "answers": dict(self._answers),
             }
-
-
-def known(delivery: str) -> int | str:
-    """A delivery id in the form the tally keeps: a number takes less room than its text."""
-    return int(delivery) if delivery.isascii() and delivery.isdecimal() and str(int(delivery)) == delivery else delivery
