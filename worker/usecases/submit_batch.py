@@ -7,6 +7,7 @@ from enum import Enum
 from typing import assert_never
 
 from worker.domain.delivery import SkipReason, StartedBatch
+from worker.errors import BroadsheetError
 from worker.providers.base import (
     Accepted,
     Addressee,
@@ -63,6 +64,9 @@ def submit_next_batch(desk: Desk) -> Round:
     desk.terms.mark.note(desk.identity, started.submission_id)
     try:
         answer = desk.provider.submit(submission)
+    except BroadsheetError as wrong:
+        # Found before anything was sent: a submission SendGrid could only refuse as a whole.
+        return _settle(desk, started, submission, Refused(RefusalKind.MESSAGE, 0, wrong.what))
     except BaseException as broken:
         # Not an answer: a bug, or the job was stopped in mid-call. Nobody knows what left the house.
         _settle(desk, started, submission, Unknown(f"the call broke off: {type(broken).__name__}"))
@@ -163,7 +167,7 @@ def _refuse(
             settle.settle_pending(
                 connection, started, "refused", now, not_before=None, problem=refused.reason, status_code=refused.status
             )
-            pause_mailing(connection, desk.mailing.id, f"SendGrid refused it ({refused.status}): {refused.reason}")
+            pause_mailing(connection, desk.mailing.id, f"refused ({refused.status or 'before sending'}): {refused.reason}")
             return Round.STOP
         case _:
             assert_never(refused.kind)

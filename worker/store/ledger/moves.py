@@ -14,7 +14,9 @@ _log = logging.getLogger("broadsheet.ledger")
 
 def changed(connection: Connection, statement: Executable, parameters: dict[str, Any] | None = None) -> int:
     """Run an UPDATE, INSERT or DELETE and return its row count."""
-    result: CursorResult[Any] = connection.execute(statement, parameters or {})
+    # SQLAlchemy forgets the row count of an INSERT unless told to keep it.
+    kept = {"preserve_rowcount": True}
+    result: CursorResult[Any] = connection.execute(statement, parameters or {}, execution_options=kept)
     return result.rowcount
 
 

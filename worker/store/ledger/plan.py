@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Integer, Select, Text, cast, func, insert, literal, null, select, update
-from sqlalchemy.sql.selectable import CTE
+from sqlalchemy.sql.selectable import Subquery
 
 from worker.domain.address import address_key
 from worker.domain.delivery import BatchStatus
@@ -77,7 +77,8 @@ def freeze_audience(
     if owned != 1:
         return None
     batch_size = connection.execute(select(mailings.c.batch_size).where(mailings.c.id == mailing.id)).scalar_one()
-    people = _candidates(connection, mailing, rule).cte("people")
+    # A subquery, not a CTE: a statement that begins with WITH has no row count on SQLite.
+    people = _candidates(connection, mailing, rule).subquery("people")
     candidates = connection.execute(select(func.count()).select_from(people)).scalar_one()
     excluded = _exclude(connection, mailing, people)
     audience = sum(_freeze_edition(connection, mailing, people, edition, batch_size) for edition in prepared.values())
@@ -95,7 +96,8 @@ def freeze_audience(
 
 def count_audience(connection: Connection, mailing: Mailing, rule: Rule) -> dict[str, dict[str, int]]:
     """What planning would find now: plan -> {"audience": n, reason: n, ...}. For showing before anything is sent."""
-    people = _candidates(connection, mailing, rule).cte("people")
+    # A subquery, not a CTE: a statement that begins with WITH has no row count on SQLite.
+    people = _candidates(connection, mailing, rule).subquery("people")
     rows = connection.execute(
         select(people.c.plan, people.c.reason, func.count()).group_by(people.c.plan, people.c.reason)
     )
@@ -137,12 +139,12 @@ def _outsiders(connection: Connection, mailing: Mailing) -> Select[Any]:
     )
 
 
-def _exclude(connection: Connection, mailing: Mailing, people: CTE) -> int:
+def _exclude(connection: Connection, mailing: Mailing, people: Subquery) -> int:
     chosen = select(literal(mailing.id), people.c.subscriber_id, people.c.reason).where(people.c.reason.is_not(None))
     return changed(connection, insert(exclusions).from_select(["mailing_id", "subscriber_id", "reason"], chosen))
 
 
-def _freeze_edition(connection: Connection, mailing: Mailing, people: CTE, edition: Edition, batch_size: int) -> int:
+def _freeze_edition(connection: Connection, mailing: Mailing, people: Subquery, edition: Edition, batch_size: int) -> int:
     eligible = (people.c.plan == edition.plan.value, people.c.reason.is_(None))
     size = connection.execute(select(func.count()).select_from(people).where(*eligible)).scalar_one()
     edition_id = _keep_edition(connection, mailing, edition)
