@@ -43,7 +43,7 @@ def apply(site: Site, token: str) -> ResponseReturnValue:
 
 
 def _invitation(site: Site, ids: LinkIds) -> Invitation:
-    launch = next((one for one in read_launches(site.context.settings.project) if one.id == ids.launch_id), None)
+    launch = read_launches(site.context.settings.project).get(ids.launch_id)
     if launch is None:
         abort(404)
     with reading(site.context.engine) as connection:

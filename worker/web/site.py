@@ -59,8 +59,9 @@ class Site:
         """The publication's own words, or plain ones where they cannot be read just now."""
         try:
             return _masthead(self.context.publication)
-        except BroadsheetError as broken:
-            say(log, logging.ERROR, "publication unreadable", problem=broken.what)
+        except (BroadsheetError, OSError, ValueError) as broken:
+            problem = broken.what if isinstance(broken, BroadsheetError) else type(broken).__name__
+            say(log, logging.ERROR, "publication unreadable", problem=problem)
             return Masthead()
 
     def page(self, template: str, status: int = 200, **values: object) -> Response:

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from worker.errors import SignatureError
 from worker.logs import say
-from worker.providers.sendgrid_events import parse, verify
+from worker.providers.sendgrid_events import SIGNATURE_HEADER, TIMESTAMP_HEADER, parse, verify
 from worker.usecases.record_events import record_events
 from worker.web.site import Site
 
@@ -17,12 +17,10 @@ log = logging.getLogger("broadsheet.events")
 
 # SendGrid posts at most 768 kB (its event page); what is refused here is repeated for a day, so leave room.
 EVENTS_LIMIT = 8 * 1024 * 1024
-SIGNATURE_HEADER = "X-Twilio-Email-Event-Webhook-Signature"
-TIMESTAMP_HEADER = "X-Twilio-Email-Event-Webhook-Timestamp"
 
 
 def receive(site: Site) -> ResponseReturnValue:
-    """204 recorded, 400 not a list of events, 401 not SendGrid's, 403 no key is set, 413 too large."""
+    """204 recorded, 400 not JSON, 401 not SendGrid's, 403 no key is set, 413 too large."""
     key = site.context.settings.sendgrid_webhook_public_key
     if not key.strip():
         say(log, logging.ERROR, "events refused", why="SENDGRID_WEBHOOK_PUBLIC_KEY is not set")
@@ -31,10 +29,11 @@ def receive(site: Site) -> ResponseReturnValue:
     body = request.get_data(cache=False)  # the bytes as sent: a signature does not survive parsing
     try:
         verify(
-            public_key=key,
-            signature=request.headers.get(SIGNATURE_HEADER, ""),
-            timestamp=request.headers.get(TIMESTAMP_HEADER, ""),
-            body=body,
+            key,
+            request.headers.get(SIGNATURE_HEADER),
+            request.headers.get(TIMESTAMP_HEADER),
+            body,
+            site.now(),
         )
     except SignatureError as forged:
         say(log, logging.WARNING, "events refused", why=forged.what)
@@ -42,8 +41,8 @@ def receive(site: Site) -> ResponseReturnValue:
     try:
         events = parse(body)
     except ValueError:
-        say(log, logging.WARNING, "events refused", why="not a list of events", bytes=len(body))
-        return _plain("this is not a JSON list of events", 400)
+        say(log, logging.WARNING, "events refused", why="not JSON", bytes=len(body))
+        return _plain("this is not JSON", 400)
     recorded = record_events(site.context.engine, events, site.now())
     say(
         log,

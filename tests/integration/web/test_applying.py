@@ -1,0 +1,147 @@
+"""Applying to a launch: the button converts, once, while the launch is open; nothing else ever does."""
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select
+
+from tests.support.makers import NOW, make_subscriber
+from worker.context import Context
+from worker.store.engine import reading, writing
+from worker.store.tables import launch_conversions
+from worker.web.app import create_app
+
+PUBLICATION = """
+name = "The Slow Ladder"
+author = "Mara Lindqvist"
+sender = "mara@example.com"
+reply_to = "write@example.com"
+postal_address = "12 Quay Street, Porto"
+list_id = "letters.example.com"
+language = "en"
+home = "https://example.com"
+[slot]
+weekday = "monday"
+at = "07:00"
+zone = "Europe/Lisbon"
+"""
+
+LAUNCH = """
+id = "groups-2026"
+name = "Producer & Groups"
+subtitle = "Eight people, twelve weeks."
+page = "https://example.com/groups"
+button = "Learn more"
+opens = 2026-11-10T09:00:00
+closes = 2026-11-20T18:00:00
+zone = "America/Denver"
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "content" / "launches").mkdir(parents=True)
+    (tmp_path / "content" / "publication.toml").write_text(PUBLICATION)
+    (tmp_path / "content" / "launches" / "groups.toml").write_text(LAUNCH)
+    return tmp_path
+
+
+@pytest.fixture
+def clock():
+    """The time the application sees, in a list so that a test may change it."""
+    return [NOW]
+
+
+@pytest.fixture
+def context(make_context, database_url):
+    """The real context: publication and launch are read from the project's files."""
+    context = Context(make_context(database_url).settings)
+    yield context
+    context.engine.dispose()
+
+
+@pytest.fixture
+def client(context, project, clock):
+    return create_app(context, now=lambda: clock[0]).test_client()
+
+
+@pytest.fixture
+def reader(context):
+    with writing(context.engine) as connection:
+        return make_subscriber(connection)
+
+
+def conversions(context):
+    with reading(context.engine) as connection:
+        return [tuple(row) for row in connection.execute(select(launch_conversions))]
+
+
+def test_opening_the_page_converts_nobody(context, client, signer, reader):
+    for method in ("GET", "HEAD"):
+        answer = client.open(signer.apply_path(reader.id, "groups-2026"), method=method)
+        assert answer.status_code == 200
+    page = client.get(signer.apply_path(reader.id, "groups-2026")).text
+    assert "Producer &amp; Groups" in page
+    assert ">Apply</button>" in page
+    assert conversions(context) == []
+
+
+def test_the_button_converts_once_however_often_it_is_pressed(context, client, signer, reader, clock):
+    path = signer.apply_path(reader.id, "groups-2026")
+    for minute in (0, 5):
+        clock[0] = NOW.replace(minute=minute)
+        answer = client.post(path)
+        assert answer.status_code == 200
+        assert "application is noted" in answer.text
+    assert conversions(context) == [("groups-2026", reader.id, "applied", NOW)]
+    assert "<button" not in client.get(path).text
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        # 09:00 in Denver is 16:00 UTC; 18:00 is 01:00 UTC on the next day.
+        (datetime(2026, 11, 10, 15, 59, tzinfo=UTC), "This opens on"),
+        (datetime(2026, 11, 10, 16, 0, tzinfo=UTC), "noted"),
+        (datetime(2026, 11, 21, 0, 59, tzinfo=UTC), "noted"),
+        (datetime(2026, 11, 21, 1, 0, tzinfo=UTC), "This closed on"),
+    ],
+)
+def test_it_counts_from_opening_to_closing_on_the_launchs_own_wall_clock(
+    context, client, signer, reader, clock, now, words
+):
+    clock[0] = now
+    assert words in client.post(signer.apply_path(reader.id, "groups-2026")).text
+    assert len(conversions(context)) == (words == "noted")
+
+
+def test_somebody_who_applied_in_time_still_sees_so_after_the_close(client, signer, reader, clock):
+    path = signer.apply_path(reader.id, "groups-2026")
+    client.post(path)
+    clock[0] = datetime(2027, 1, 1, tzinfo=UTC)
+    assert "application is noted" in client.get(path).text
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_unknown_launch_and_a_damaged_link_are_404(context, client, signer, reader, method):
+    assert client.open(signer.apply_path(reader.id, "another"), method=method).status_code == 404
+    assert client.open(signer.apply_path(reader.id, "groups-2026") + "x", method=method).status_code == 404
+    assert conversions(context) == []
+
+
+def test_a_reader_who_is_not_here_any_more_converts_nobody(context, client, signer, reader):
+    assert client.post(signer.apply_path(reader.id + 1, "groups-2026")).status_code == 200
+    assert conversions(context) == []
+
+
+def test_the_masthead_comes_from_the_authors_file(client):
+    page = client.get("/").text
+    assert "The Slow Ladder" in page
+    assert 'lang="en"' in page
+
+
+def test_a_broken_file_leaves_the_pages_standing(client, project):
+    (project / "content" / "publication.toml").write_text("name = 'The")
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert "This newsletter" in answer.text
