@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from tests.support.makers import NOW, make_subscriber
 from worker.domain.subscriber import Plan, SubscriberStatus
@@ -129,3 +129,14 @@ def test_two_friends_confirmed_in_one_moment_make_one_first(engine, reader):
             add_referral(connection, reader.id, friend.id, NOW)
             confirm_referral(connection, friend.id, NOW)
         assert first_referrals(connection, "reward:x:", NOW, NOW) == [FirstReferral(reader.id, Plan.PAID, NOW)]
+
+
+def test_a_tick_looks_at_the_newest_referrals_by_index_and_at_no_whole_table(sqlite_engine):
+    asked = []
+    event.listen(sqlite_engine, "before_cursor_execute", lambda _c, _u, sql, values, *_: asked.append((sql, values)))
+    with reading(sqlite_engine) as connection:
+        first_referrals(connection, "reward:x:", NOW - timedelta(days=33), NOW)
+        sql, values = asked[-1]
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert any("ix_referrals_confirmed_at" in step for step in plan)
+    assert not [step for step in plan if step.startswith("SCAN")]

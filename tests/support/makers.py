@@ -54,7 +54,7 @@ def make_suppression(connection, address, reason="bounced", at=JOINED, evidence=
 
 def _new(plan, *, address=None, name="Ada Moreno", status="confirmed", tags=(), joined_at=JOINED, **columns):
     return NewSubscriber(
-        address=address or f"reader{next(_numbers)}@example.com",
+        address=address or f"reader{next(_numbers):07}@example.com",
         joined_at=joined_at,
         name=name,
         plan=Plan(plan),

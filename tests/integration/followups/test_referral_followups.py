@@ -86,7 +86,7 @@ def test_two_hosts_that_advance_at_once_make_one_mailing_each(engine):
     with reading(engine) as connection:
         owed = connection.execute(select(addressees.c.mailing_id, addressees.c.subscriber_id)).all()
     assert sorted(created) == sorted(row.mailing_id for row in owed)
-    assert sorted(row.subscriber_id for row in owed) == [one.id for one in referrers]
+    assert sorted(row.subscriber_id for row in owed) == sorted(one.id for one in referrers)
 
 
 def test_what_is_long_past_is_not_congratulated_on(engine, reader):
