@@ -21,7 +21,7 @@ def make_addressee(number: int = 0, **fields: Any) -> Addressee:
     return Addressee(**(given | fields))
 
 
-def make_submission(addressees: int = 2, **fields: Any) -> Submission:
+def make_submission(count: int = 2, **fields: Any) -> Submission:
     """A plain submission to so many readers."""
     plain = Submission(
         key="sub_7f3a",
@@ -31,6 +31,6 @@ def make_submission(addressees: int = 2, **fields: Any) -> Submission:
         html='<p>Hello -bs00h-</p><p><a href="-bs01t-">preferences</a></p>',
         text="Hello -bs00h-\n\nPreferences: -bs01t-\n",
         list_id="letters.example.com",
-        addressees=tuple(make_addressee(number) for number in range(addressees)),
+        addressees=tuple(make_addressee(number) for number in range(count)),
     )
     return replace(plain, **fields)

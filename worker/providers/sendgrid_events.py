@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from worker.domain.event import DropReason, Event, EventType
-from worker.errors import BroadsheetError, SignatureError
+from worker.errors import SignatureError
 from worker.providers.sendgrid_payload import DELIVERY_ARG, SUBMISSION_ARG
 
 SIGNATURE_HEADER = "X-Twilio-Email-Event-Webhook-Signature"
@@ -113,7 +113,7 @@ def verification_key(public_key: str) -> ec.EllipticCurvePublicKey:
 def parse(body: bytes) -> list[Event]:
     """The events of one call, in its order. What is no event is left out; an unknown kind is kept as UNKNOWN.
 
-    Raises BroadsheetError only if the body is no JSON at all, so that SendGrid sends it again.
+    Raises ValueError only if the body is no JSON at all, so that SendGrid sends it again.
     """
     try:
         items = orjson.loads(body)
@@ -121,7 +121,7 @@ def parse(body: bytes) -> list[Event]:
         try:
             items = json.loads(body.decode("utf-8", "replace"))
         except (ValueError, RecursionError):
-            raise BroadsheetError("the event call's body is not JSON") from None
+            raise ValueError("the event call's body is not JSON") from None
     if isinstance(items, dict):
         items = [items]
     return [_event(item) for item in items if isinstance(item, dict)] if isinstance(items, list) else []

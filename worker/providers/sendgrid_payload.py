@@ -42,7 +42,10 @@ def build_payload(submission: Submission) -> bytes:
 
     Merge values over their limit are not looked for here: `over_limit` finds them row by row, before.
     """
-    body = orjson.dumps(payload(submission))
+    try:
+        body = orjson.dumps(payload(submission))
+    except orjson.JSONEncodeError:
+        raise PayloadError("a text of the message or a merge value holds half a character (a lone surrogate)") from None
     if len(body) > BODY_BYTES:
         raise PayloadError(f"the request has {len(body):,} bytes; SendGrid takes less than 30 MB", RefusalKind.SIZE)
     return body
@@ -148,7 +151,7 @@ def _check_addressees(addressees: Sequence[Addressee]) -> None:
     count = len(addressees)
     if not 1 <= count <= RECIPIENTS:
         raise PayloadError(f"a submission has 1 to {RECIPIENTS:,} addressees, this one {count:,}")
-    addresses = {one.address.casefold() for one in addressees}
+    addresses = {one.address.lower() for one in addressees}
     if len(addresses) != count:
         raise PayloadError("an address occurs twice in one submission; SendGrid refuses all of it")
     if max(map(len, addresses)) > ADDRESS_CHARS or "" in addresses:

@@ -17,6 +17,7 @@ from worker.domain.subscriber import first_name
 from worker.render.links import Signer, referral_path
 
 TAG_MARK = "-bs"  # how every merge tag begins; no value may contain it
+_MARK = re.compile("-(?=bs)", re.IGNORECASE)
 
 #: Controls, line ends and lone surrogates, bidirectional controls (an RTL override would turn the author's words),
 #: the byte order mark. Joiners stay: Persian names and family emoji need them.
@@ -103,11 +104,11 @@ def _placed(text: str, place: Place) -> str:
     """Escaped for the place, with nothing left that SendGrid would replace: no merge tag and no `<%...%>` of its own."""
     match place:
         case Place.HTML:
-            return escape(text, quote=True).replace(TAG_MARK, "&#45;bs")
+            return _MARK.sub("&#45;", escape(text, quote=True))
         case Place.URL:
-            return quote(text, safe="").replace(TAG_MARK, "%2Dbs")
+            return _MARK.sub("%2D", quote(text, safe=""))
         case Place.TEXT:
-            return text.replace(TAG_MARK, "\u2010bs").replace("<%", "< %")
+            return _MARK.sub("\u2010", text.replace("<%", "< %"))
 
 
 def _unmarked(path: str) -> str:
