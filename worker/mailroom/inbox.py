@@ -52,14 +52,11 @@ class Inbox:
     def page(self, start: int, count: int, *, address: str = "") -> tuple[list[Entry], int]:
         """`count` entries from `start` (0 is the newest), and how many there are, of addresses that hold `address`."""
         with self._lock:
-            entries = self._entries[:] if not address else None
-            whole = self._entries
-            if entries is None:
-                wanted = address.strip().lower()
-                entries = [entry for entry in whole if wanted in entry.to.lower()]
-        total = len(entries)
-        last = total - start
-        return entries[max(last - count, 0) : max(last, 0)][::-1], total
+            wanted = address.strip().lower()
+            found = [one for one in self._entries if wanted in one.to.lower()] if wanted else self._entries
+            total = len(found)
+            last = max(total - start, 0)
+            return found[max(last - count, 0) : last][::-1], total
 
     def message(self, number: int) -> dict[str, Any] | None:
         """The whole message with a number, or None."""

@@ -16,12 +16,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from worker.errors import ServerError
+from worker.mailroom.events import EventPoster
 from worker.mailroom.faults import Fault, Script
 from worker.mailroom.inbox import Inbox
 from worker.mailroom.mail_send import MailSend
 from worker.mailroom.message import deliveries, expand, recipients
 from worker.mailroom.options import MailroomOptions
 from worker.mailroom.routes import Routes
+from worker.mailroom.signing import Signer
 from worker.mailroom.tally import Tally
 from worker.mailroom.wire import Answer, Closed, Malformed, Wire
 
@@ -39,6 +41,8 @@ class Mailroom:
         self.tally = Tally()
         self.script = Script()
         self.inbox = Inbox(self.options.keep) if self.options.keep else None
+        self.signer = Signer(self.options.private_key)
+        self.events = EventPoster(self.options.events_url, self.signer) if self.options.events_url else None
         self.url = ""
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -53,7 +57,9 @@ class Mailroom:
             latency_seconds=self.options.latency_seconds,
             stopping=self._stopping,
         )
-        self._routes = Routes(mail_send, self.tally, self.script, self.inbox)
+        self._routes = Routes(
+            mail_send, self.tally, self.script, inbox=self.inbox, poster=self.events, signer=self.signer
+        )
 
     def start(self) -> str:
         """Listen; returns the URL. Raises ServerError when the port is taken."""
@@ -71,6 +77,8 @@ class Mailroom:
         self.url = f"http://{host}:{self._listener.getsockname()[1]}"
         self._accepting = threading.Thread(target=self._listen, args=(self._listener,), name="mailroom", daemon=True)
         self._accepting.start()
+        if self.events:
+            self.events.start()
         return self.url
 
     def stop(self) -> None:
@@ -87,12 +95,23 @@ class Mailroom:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             thread.join(_JOIN_SECONDS)
+        if self.events:
+            self.events.stop()
         if self.inbox:
             self.inbox.close()
 
     def script_faults(self, *faults: Fault) -> None:
         """Replace the script of faults; see faults.py for the functions that make them."""
         self.script.set(faults)
+
+    def sign(self, body: bytes, timestamp: int) -> dict[str, str]:
+        """Headers that sign an event call of one's own; `timestamp` is Unix seconds."""
+        return self.signer.sign(body, timestamp)
+
+    @property
+    def public_key(self) -> str:
+        """The key that verifies this mailroom's events, base64 SPKI."""
+        return self.signer.public_key
 
     def stats(self) -> dict[str, Any]:
         """The counts of GET /_mailroom/stats."""
@@ -111,6 +130,8 @@ class Mailroom:
         if self.inbox:
             self.inbox.keep(expand(request, message_id, now))
         self.tally.accepted([address.lower() for address in recipients(request)], deliveries(request))
+        if self.events:
+            self.events.mail_taken(request, message_id, now)
 
     def _listen(self, listener: socket.socket) -> None:
         while not self._stopping.is_set():
@@ -148,6 +169,6 @@ def serve(options: MailroomOptions) -> None:
         signal.signal(signum, lambda *_: asked.set())
     gc.freeze()
     with Mailroom(options) as room:
-        sys.stdout.write(f"mailroom at {room.url}\n")
+        sys.stdout.write(f"mailroom at {room.url}\nevents are verified by {room.public_key}\n")
         sys.stdout.flush()
         asked.wait()
