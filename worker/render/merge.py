@@ -29,7 +29,7 @@ Values = dict[str, str]
 
 
 class MergeWriter:
-    """Compiled once for an edition and a mailing, then asked once per recipient (about 3 us with four tags)."""
+    """Compiled once for an edition and a mailing, then asked once per recipient (about 3.5 us with four tags)."""
 
     def __init__(
         self, tags: Sequence[MergeTag], base_url: str, signer: Signer, mailing_id: int, launch_id: str | None
@@ -45,7 +45,7 @@ class MergeWriter:
                 raise ValueError("apply_link is used in a mailing that belongs to no launch")
         self._fallbacks = {tag.tag: _placed(_one_line(tag.fallback), tag.place) for tag in tags}
         by_name = {name: [tag for tag in tags if tag.name is name] for name in MergeName}
-        self._names = [(tag.tag, tag.place) for tag in by_name[MergeName.FIRST_NAME]]
+        self._names = [(tag.tag, tag.place, tag.place is Place.URL) for tag in by_name[MergeName.FIRST_NAME]]
         self._counts = [(tag.tag, bool(tag.fallback)) for tag in by_name[MergeName.REFERRAL_COUNT]]
         self._unsubscribes = self._written_links(by_name[MergeName.UNSUBSCRIBE_LINK])
         self._manages = self._written_links(by_name[MergeName.MANAGE_LINK])
@@ -78,12 +78,12 @@ class MergeWriter:
 
     def _write_name(self, values: Values, name: str) -> None:
         if name.isalnum():  # letters and digits of any script: nothing to escape but in a URL
-            for tag, place in self._names:
-                values[tag] = name if place is not Place.URL else quote(name, safe="")
+            for tag, _place, in_url in self._names:
+                values[tag] = quote(name, safe="") if in_url else name
             return
         name = _one_line(name)
         if name:
-            for tag, place in self._names:
+            for tag, place, _in_url in self._names:
                 values[tag] = _placed(name, place)
 
     def _written_links(self, tags: list[MergeTag]) -> list[tuple[str, str, bool]]:
