@@ -6,17 +6,29 @@ survives a fork: each child opens its own connections.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 
 from worker import sources
 from worker.config import Settings
+from worker.domain.edition import Edition
+from worker.domain.mailing import Mailing
 from worker.domain.publication import Publication
+from worker.domain.segment import Rule
+from worker.domain.subscriber import Plan
 from worker.providers.base import Provider
 from worker.providers.sendgrid import SendGrid
 from worker.queue.connection import JobQueue
 from worker.render.layout import Templates
+from worker.render.links import Signer
 from worker.store.engine import Engine, open_engine
+from worker.store.installation import Mark
+from worker.usecases.advance_followups import REFERRAL_SEQUENCE
+from worker.usecases.prepare_mailing import prepare_mailing
+from worker.usecases.terms import Terms
+from worker.usecases.tick import Content
 
 
 @dataclass(frozen=True)
@@ -54,3 +66,36 @@ class Context:
     def templates(self) -> Templates:
         """`emails/`, read afresh."""
         return Templates(sources.read_templates(self.settings.project), sources.read_theme(self.settings.project))
+
+    @property
+    def content(self) -> Content:
+        """What the clock needs of `content/`: launches, and the steps of their sequences and of the referral one."""
+        project = self.settings.project
+        launches = sources.read_launches(project)
+        names = {launch.sequence for launch in launches.values()} | {REFERRAL_SEQUENCE}
+        steps = {name: sources.read_steps(project, name) for name in sorted(names)}
+        return Content(self.publication, launches, steps)
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Signs and reads the links in mail."""
+        self.settings.require("secret_key")
+        return Signer(self.settings.secret_key.get_secret_value())
+
+    @property
+    def terms(self) -> Terms:
+        """On which terms batches are submitted."""
+        return Terms(
+            publication=self.publication,
+            base_url=self.settings.base_url,
+            signer=self.signer,
+            mark=Mark(self.settings.path(self.settings.state_dir)),
+            lease_seconds=self.settings.lease_seconds,
+            sandbox=self.settings.sendgrid_sandbox,
+        )
+
+    def prepare(self, mailing: Mailing) -> tuple[Mapping[Plan, Edition], Rule]:
+        """Render a mailing's editions and name its segment's rule."""
+        return prepare_mailing(
+            self.engine, self.settings.project, mailing, base_url=self.settings.base_url, now=datetime.now(UTC)
+        )

@@ -1,0 +1,64 @@
+"""Prepare a mailing for planning: find its text in the project, render both editions, and name its segment's rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from worker import sources
+from worker.domain.edition import Edition
+from worker.domain.issue import Issue
+from worker.domain.mailing import Mailing, MailingKind
+from worker.domain.segment import Rule
+from worker.domain.subscriber import Plan
+from worker.errors import SourceError
+from worker.render.edition import Facts, render_editions
+from worker.render.layout import Templates
+from worker.store.engine import Engine, reading
+from worker.store.segments import audience_rule
+from worker.store.subscribers import count_confirmed
+
+TEST_PREFIX = "[TEST] "
+
+
+def prepare_mailing(
+    engine: Engine, project: Path, mailing: Mailing, *, base_url: str, now: datetime
+) -> tuple[Mapping[Plan, Edition], Rule]:
+    """Both editions and the rule. Raises SourceError or RenderError with file, line and fix."""
+    publication = sources.read_publication(project)
+    rule = audience_rule(mailing.segment, publication)
+    text, message = find_text(project, mailing.source)
+    templates = Templates(sources.read_templates(project), sources.read_theme(project))
+    facts = gather_facts(engine, project, base_url=base_url, now=now)
+    editions = render_editions(text, publication, templates, facts, message)
+    if mailing.kind is MailingKind.TEST:
+        editions = {plan: replace(one, subject=TEST_PREFIX + one.subject) for plan, one in editions.items()}
+    return editions, rule
+
+
+def gather_facts(engine: Engine, project: Path, *, base_url: str, now: datetime) -> Facts:
+    """What rendering needs to know that no author wrote."""
+    with reading(engine) as connection:
+        subscribers = count_confirmed(connection)
+    return Facts(subscribers, now, base_url, sources.read_launches(project))
+
+
+def find_text(project: Path, source: str) -> tuple[Issue, str]:
+    """The text a mailing's `source` names, and which message layout it takes.
+
+    `issue:<id>` is an issue, `step:<sequence>/<step id>` a step of a sequence.
+    """
+    kind, _, name = source.partition(":")
+    if kind == "issue":
+        return sources.read_issue(project, name), "issue"
+    sequence, _, step_id = name.partition("/")
+    for step in sources.read_steps(project, sequence):
+        if step.id == step_id:
+            return step.text, "step"
+    raise SourceError(
+        f"no step has the id {step_id!r}",
+        file=f"content/sequences/{sequence}",
+        fix="bring the step back, or cancel its mailing",
+    )
