@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from string import Template
 from typing import Any
 
@@ -29,6 +29,7 @@ from worker.render.views import View
 # and mail it calls iso-8859-1 is shown clipped by Gmail (sendgrid-python#1011).
 _PADDING = "\u200c\u00a0" * 75
 
+_VIEW_FIELDS = tuple(field.name for field in fields(View))
 _RIGHT_TO_LEFT = {"ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"}
 
 
@@ -46,8 +47,8 @@ class Templates:
         )
         self._compiled: dict[str, Compiled] = {}
         try:
-            light = {name: str(colour) for name, colour in theme["light"].items()}
-            prose = {tag: Template(css).substitute(light) for tag, css in theme["prose"].items()}
+            light, dark, font = (_css(theme[table]) for table in ("light", "dark", "font"))
+            prose = {tag: Template(css).substitute(light) for tag, css in _css(theme["prose"]).items()}
             self.styles = Styles.of(prose, theme["gap"])
         except (KeyError, ValueError, AttributeError) as wrong:
             raise RenderError(
@@ -55,10 +56,7 @@ class Templates:
                 file="emails/theme.toml",
                 fix="keep [light], [dark], [font], [prose] and [gap]",
             ) from None
-        self._environment.globals.update(
-            theme=theme, light=light, dark=theme.get("dark", light), font=theme.get("font")
-        )
-        self._environment.filters["styled"] = lambda css: Template(str(css)).substitute(light)
+        self._environment.globals.update(light=light, dark=dark, font=font)
 
     def mjml(self, tree: Tree, scene: Scene, tags: MergeTags, message: str) -> str:
         """MJML of a cut tree in the layout `emails/messages/<message>.mjml.j2`. Raises RenderError."""
@@ -169,7 +167,12 @@ def _direction(language: str) -> str:
 
 
 def _fields(view: View) -> dict[str, Any]:
-    return asdict(view)
+    return {name: getattr(view, name) for name in _VIEW_FIELDS}
+
+
+def _css(table: Mapping[str, Any]) -> dict[str, Markup]:
+    """CSS values of the theme, which is trusted; single quotes, so that they fit into an attribute."""
+    return {name: Markup(str(css).replace('"', "'")) for name, css in table.items()}  # noqa: S704
 
 
 def _loaded(sources: Mapping[str, str], name: str) -> tuple[str, str, Any] | None:

@@ -6,6 +6,7 @@ Written by hand rather than by template because a letter holds hundreds of these
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,10 +35,12 @@ from worker.render.blocks import (
 )
 from worker.render.placeholders import MergeTags
 
+_SPECIAL = re.compile("[&<>\"']")
+
 
 @dataclass(frozen=True, slots=True)
 class Styles:
-    """Opening tags by name, first in their column and not, and the style of a link."""
+    """Inline CSS by tag, without double quotes: for the first element of a column, for later ones, and without a margin."""
 
     first: Mapping[str, str]
     later: Mapping[str, str]
@@ -49,7 +52,7 @@ class Styles:
         return cls(
             first={tag: f"margin:0;{css}" for tag, css in prose.items()},
             later={tag: f"margin:{gaps.get(tag, 0)}px 0 0;{css}" for tag, css in prose.items()},
-            prose=dict(prose),
+            prose=prose,
         )
 
 
@@ -59,7 +62,7 @@ class Prose:
     def __init__(self, tags: MergeTags, styles: Styles) -> None:
         self._tags = tags
         self._styles = styles
-        self._link = escape(styles.prose["a"])
+        self._link = styles.prose["a"]
 
     def blocks(self, blocks: Sequence[Block], gap_above: bool = False) -> str:
         """HTML of prose blocks; each begins with a mark of its line for the guard."""
@@ -84,7 +87,7 @@ class Prose:
     def _node(self, node: Inline) -> str:
         match node:
             case Text(text):
-                return escape(text)
+                return escape(text) if _SPECIAL.search(text) else text
             case Styled(tag, children):
                 return f"<{tag}>{self.inline(children)}</{tag}>"
             case Link(target, children):
@@ -97,25 +100,25 @@ class Prose:
             case Break():
                 return "<br>"
             case Code(text):
-                return f'<code class="code" style="{escape(self._styles.prose["code"])}">{escape(text)}</code>'
+                return f'<code class="code" style="{self._styles.prose["code"]}">{escape(text)}</code>'
             case Picture(source, alt):
                 return self._picture(source, alt)
 
     def _block(self, block: Block, styles: Mapping[str, str]) -> str:
         match block:
             case Paragraph(_, children):
-                return f'<p style="{escape(styles["p"])}">{self.inline(children)}</p>'
+                return f'<p style="{styles["p"]}">{self.inline(children)}</p>'
             case Heading(_, level, children):
                 tag = f"h{level}"
-                return f'<{tag} class="head" style="{escape(styles[tag])}">{self.inline(children)}</{tag}>'
+                return f'<{tag} class="head" style="{styles[tag]}">{self.inline(children)}</{tag}>'
             case Listing():
                 return self._listing(block, styles)
             case Quote(_, blocks):
-                return f'<blockquote class="quote" style="{escape(styles["blockquote"])}">{self.blocks(blocks)}</blockquote>'
+                return f'<blockquote class="quote" style="{styles["blockquote"]}">{self.blocks(blocks)}</blockquote>'
             case Rule():
-                return f'<p role="separator" class="soft" style="{escape(styles["hr"])}">·&nbsp; ·&nbsp; ·</p>'
+                return f'<p role="separator" class="soft" style="{styles["hr"]}">·&nbsp; ·&nbsp; ·</p>'
             case CodeBlock(_, text):
-                return f'<pre class="code" style="{escape(styles["pre"])}">{escape(text)}</pre>'
+                return f'<pre class="code" style="{styles["pre"]}">{escape(text)}</pre>'
             case Table():
                 return self._table(block, styles)
             case Figure(_, picture, link, caption):
@@ -123,7 +126,7 @@ class Prose:
                 if link:
                     image = f'<a href="{escape(self.address(link))}">{image}</a>'
                 words = f"<br>{self.inline(caption)}" if caption else ""
-                return f'<p style="{escape(styles["p"])}">{image}{words}</p>'
+                return f'<p style="{styles["p"]}">{image}{words}</p>'
         raise AssertionError(f"{type(block).__name__} is no prose")  # pragma: no cover - the layout sorts them out
 
     def _listing(self, block: Listing, styles: Mapping[str, str]) -> str:
@@ -134,28 +137,28 @@ class Prose:
             words = ""
             if block.tight and item and isinstance(item[0], Paragraph):
                 words, inner = self.inline(item[0].children), item[1:]
-            items.append(f'<li style="{escape(style)}">{words}{self.blocks(inner, gap_above=bool(words))}</li>')
+            items.append(f'<li style="{style}">{words}{self.blocks(inner, gap_above=bool(words))}</li>')
         if block.start is None:
-            return f'<ul style="{escape(styles["ul"])}">{"".join(items)}</ul>'
+            return f'<ul style="{styles["ul"]}">{"".join(items)}</ul>'
         start = f' start="{block.start}"' if block.start != 1 else ""
-        return f'<ol{start} style="{escape(styles["ol"])}">{"".join(items)}</ol>'
+        return f'<ol{start} style="{styles["ol"]}">{"".join(items)}</ol>'
 
     def _table(self, block: Table, styles: Mapping[str, str]) -> str:
         aligns = [f"text-align:{align or 'left'};" for align in block.aligns]
         head = "".join(
-            f'<th scope="col" class="grid" style="{align}{escape(styles["th"])}">{self.inline(cell)}</th>'
+            f'<th scope="col" class="grid" style="{align}{styles["th"]}">{self.inline(cell)}</th>'
             for align, cell in zip(aligns, block.head, strict=False)
         )
         rows = "".join(
             "<tr>"
             + "".join(
-                f'<td class="grid" style="{align}{escape(styles["td"])}">{self.inline(cell)}</td>'
+                f'<td class="grid" style="{align}{styles["td"]}">{self.inline(cell)}</td>'
                 for align, cell in zip(aligns, row, strict=False)
             )
             + "</tr>"
             for row in block.rows
         )
-        return f'<table style="{escape(styles["table"])}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+        return f'<table style="{styles["table"]}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
     def _picture(self, source: str, alt: Pieces) -> str:
         style = "display:block;width:100%;max-width:480px;height:auto;border-radius:8px;"

@@ -86,7 +86,9 @@ PARENTS: dict[str, frozenset[str]] = {
 #: MJML tags that hold words: text directly in any other one would be copied between table rows.
 WORDED = frozenset({"mj-text", "mj-button", "mj-table", "mj-raw", "mj-title", "mj-style", "mj-social-element"})
 
-INLINE = frozenset(["a", "abbr", "b", "br", "code", "em", "i", "img", "s", "small", "span", "strong", "sub", "sup", "u"])
+INLINE = frozenset(
+    ["a", "abbr", "b", "br", "code", "em", "i", "img", "s", "small", "span", "strong", "sub", "sup", "u"]
+)
 VOID = frozenset({"br", "hr", "img", "meta"})
 
 _EVERYWHERE = {"style", "class", "id", "dir", "lang", "role", "title", "aria-label", "aria-hidden"}
@@ -95,7 +97,32 @@ _CELL = {"align", "valign", "width", "height", "bgcolor", "colspan", "rowspan", 
 #: Each HTML tag and its attributes. No form, script, frame, video or svg: mail clients strip or distrust them.
 HTML: dict[str, frozenset[str]] = {
     tag: frozenset(_EVERYWHERE)
-    for tag in ["abbr", "b", "blockquote", "br", "code", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "pre", "s", "small", "span", "strong", "sub", "sup", "tbody", "thead", "u"]
+    for tag in [
+        "abbr",
+        "b",
+        "blockquote",
+        "br",
+        "code",
+        "em",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "i",
+        "pre",
+        "s",
+        "small",
+        "span",
+        "strong",
+        "sub",
+        "sup",
+        "tbody",
+        "thead",
+        "u",
+    ]
 } | {
     "div": frozenset(_EVERYWHERE | {"align"}),
     "p": frozenset(_EVERYWHERE | {"align"}),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from worker.errors import RenderError
 from worker.render.mjml.allowed import HTML, INLINE, MJML, PARENTS, VOID, WORDED
@@ -23,6 +24,7 @@ _TOKEN = re.compile(
     | (?P<comment><!--.*?-->)
     | (?P<tag></?+(?P<name>[a-z][a-z0-9-]*+)(?:[^<>"']|"[^"]*+"|'[^']*+')*+>)
     | (?P<text>[^<]++)
+    | (?P<bare><)
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -79,30 +81,27 @@ class _Guard:
         if bad := _UNPRINTABLE.search(mjml):
             raise self._wrong(f"the character U+{ord(bad[0]):04X} cannot be printed", "delete it")
         made = Guarded()
-        parts = made.parts
-        at = 0
+        add = made.parts.append
         mjml = mjml.lstrip("\ufeff \r\n\t")
         for token in _TOKEN.finditer(mjml):
-            if token.start() != at:
-                break
-            at = token.end()
-            kind = token.lastgroup
-            if kind == "text":
-                parts.append(self._text(token[0], mjml, at))
-            elif kind == "tag":
-                parts.append(self._tag(token[0], token["name"]))
-            elif kind == "line":
-                self._line = int(token["line"]) or None
-                made.marks.append((len(parts), int(token["line"])))
-            elif comment := self._comment(token[0]):
-                parts.append(comment)
-        if at != len(mjml):
-            raise self._wrong(f"a bare `<` or a tag that does not end: {mjml[at : at + 30]!r}", "write &lt;")
+            match token.lastgroup:
+                case "tag":
+                    add(self._tag(token[0], token["name"]))
+                case "text":
+                    add(self._text(token[0], token))
+                case "line":
+                    self._line = int(token["line"]) or None
+                    made.marks.append((len(made.parts), int(token["line"])))
+                case "comment":
+                    add(self._comment(token[0]))
+                case _:
+                    near = mjml[token.start() : token.start() + 30]
+                    raise self._wrong(f"a bare `<` or a tag that does not end: {near!r}", "write &lt;")
         if len(self._open) > 1:
             raise self._wrong(f"<{self._open[-1]}> is never closed", "close it in the template")
         return made
 
-    def _text(self, text: str, mjml: str, end: int) -> str:
+    def _text(self, text: str, token: re.Match[str]) -> str:
         if not self._words:
             if not text.isspace():
                 where = f"<{self._open[-1]}>" if self._open[-1] else "the file"
@@ -117,7 +116,7 @@ class _Guard:
         if self._pre:
             return text.replace("\r\n", "\n").replace("\n", "&#10;").replace(">", "&gt;").replace("\\", "&#92;")
         if text[0] in "\r\n" and text.isspace():
-            return " " if self._inline_before and _opens_inline(mjml, end) else "\n"
+            return " " if self._inline_before and _opens_inline(token.string, token.end()) else "\n"
         if ">" in text:
             text = text.replace(">", "&gt;")
         return text.replace("\\", "&#92;") if "\\" in text else text
@@ -139,7 +138,9 @@ class _Guard:
             raise self._wrong(f"<{name}> may not stand in {_named(holder)}", "change the template")
         if holder in ("mj-title", "mj-style"):
             raise self._wrong(f"<{name}> in <{holder}>", "write text only")
-        made, alone = self._opening(tag, name)
+        made, alone, problem = _mended(tag, name)
+        if problem:
+            raise self._wrong(problem, "correct it in the template")
         if alone or name in VOID:
             self._inline_before = name in INLINE
             return made
@@ -164,35 +165,37 @@ class _Guard:
         self._inline_before = name in INLINE
         return tag
 
-    def _opening(self, tag: str, name: str) -> tuple[str, bool]:
-        end = -2 if tag[-2] == "/" else -1
-        at, last = len(name) + 1, len(tag) + end
-        if at == last:
-            return tag, end == -2
-        allowed = MJML.get(name) or HTML.get(name) or frozenset()
-        written: dict[str, str] = {}
-        while match := _ATTRIBUTE.match(tag, at, last):
-            key = match[1]
-            if key not in allowed:
-                raise self._wrong(f"<{name}> has no attribute {key!r}", "remove it from the template")
-            if key not in written:
-                value = match[2] if match[2] is not None else match[3]
-                written[key] = key if value is None else self._value(key, value, name)
-            at = match.end()
-        if tag[at:last].strip():
-            raise self._wrong(f"<{name}> has a broken attribute: {tag[at:last].strip()[:30]!r}", "quote its value")
-        attributes = "".join(f' {key}="{value}"' for key, value in written.items())
-        return f"<{name}{attributes}{' /' if end == -2 else ''}>", end == -2
-
-    def _value(self, key: str, value: str, name: str) -> str:
-        if _ODD.search(value):
-            value = _ODD.sub(_reference, _LINE_BREAKS.sub(" ", value))
-        if "0" in value and name in MJML and _SIZED.fullmatch(key):
-            value = _BARE_ZERO.sub("0px", value)
-        return value
-
     def _wrong(self, what: str, fix: str) -> RenderError:
         return RenderError(what, file=self._file, line=self._line, fix=fix)
+
+
+@lru_cache(maxsize=4096)  # a mail repeats a few dozen opening tags some hundred times
+def _mended(tag: str, name: str) -> tuple[str, bool, str]:
+    """An opening tag made safe, whether it closes itself, and what is wrong with it (empty: nothing)."""
+    end = -2 if tag[-2] == "/" else -1
+    at, last = len(name) + 1, len(tag) + end
+    allowed = MJML.get(name) or HTML.get(name) or frozenset()
+    written: dict[str, str] = {}
+    while match := _ATTRIBUTE.match(tag, at, last):
+        key = match[1]
+        if key not in allowed:
+            return "", False, f"<{name}> has no attribute {key!r}"
+        if key not in written:
+            value = match[2] if match[2] is not None else match[3]
+            written[key] = key if value is None else _mended_value(key, value, name)
+        at = match.end()
+    if tag[at:last].strip():
+        return "", False, f"<{name}> has a broken attribute: {tag[at:last].strip()[:30]!r}"
+    attributes = "".join(f' {key}="{value}"' for key, value in written.items())
+    return f"<{name}{attributes}{' /' if end == -2 else ''}>", end == -2, ""
+
+
+def _mended_value(key: str, value: str, name: str) -> str:
+    if _ODD.search(value):
+        value = _ODD.sub(_reference, _LINE_BREAKS.sub(" ", value))
+    if "0" in value and name in MJML and _SIZED.fullmatch(key):
+        value = _BARE_ZERO.sub("0px", value)
+    return value
 
 
 def _opens_inline(mjml: str, at: int) -> bool:

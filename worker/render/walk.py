@@ -1,0 +1,73 @@
+"""Walks over block trees: every block, every inline node, each with the line of its block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from worker.render.blocks import (
+    Block,
+    Container,
+    Figure,
+    Heading,
+    Inline,
+    Link,
+    Listing,
+    Paragraph,
+    Quote,
+    Styled,
+    Table,
+)
+from worker.render.inlines import wording
+from worker.render.placeholders import marked
+
+
+def blocks_in(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Every block, outer before inner."""
+    for block in blocks:
+        yield block
+        match block:
+            case Container(blocks=inner) | Quote(blocks=inner):
+                yield from blocks_in(inner)
+            case Listing(items=items):
+                for item in items:
+                    yield from blocks_in(item)
+
+
+def nodes_in(blocks: Iterable[Block]) -> Iterator[tuple[int, Inline]]:
+    """Every inline node with its block's line; a Figure's picture is not one, its caption is."""
+    for block in blocks_in(blocks):
+        for nodes in _lines(block):
+            yield from ((block.line, node) for node in _deep(nodes))
+
+
+def words_of(blocks: Iterable[Block]) -> list[str]:
+    """What every block says by itself, without its styling; addresses are left out."""
+    said = []
+    for block in blocks_in(blocks):
+        said += [wording(nodes) for nodes in _lines(block)]
+        match block:
+            case Figure(picture=picture):
+                said.append(marked(picture.alt))
+            case Container(args=args):
+                said.append(args)
+            case _ if hasattr(block, "text"):
+                said.append(block.text)
+    return [words for words in said if words.strip()]
+
+
+def _lines(block: Block) -> list[tuple[Inline, ...]]:
+    match block:
+        case Paragraph(children=children) | Heading(children=children):
+            return [children]
+        case Figure(caption=caption):
+            return [caption]
+        case Table(head=head, rows=rows):
+            return [*head, *(cell for row in rows for cell in row)]
+    return []
+
+
+def _deep(nodes: Iterable[Inline]) -> Iterator[Inline]:
+    for node in nodes:
+        yield node
+        if isinstance(node, Styled | Link):
+            yield from _deep(node.children)
