@@ -10,6 +10,7 @@ from worker.domain.delivery import DeliveryState
 from worker.domain.mailing import Mailing
 from worker.store.clock_lease import since_last_tick
 from worker.store.engine import reading
+from worker.store.installation import fenced_reason
 from worker.store.ledger.counts import count_deliveries, total
 from worker.store.ledger.mailings import list_mailings
 from worker.web.dashboard import PREFIX
@@ -33,11 +34,12 @@ def show(site: Site) -> ResponseReturnValue:
             Line(mailing, total(count_deliveries(connection, mailing.id), mailing.audience).by_state)
             for mailing in list_mailings(connection)[:SHOWN]
         ]
-        since = since_last_tick(connection)
+        since, fence = since_last_tick(connection), fenced_reason(connection)
     return site.page(
         "ops.html",
         queues=f"{PREFIX}/" if site.context.settings.redis_url else "",
         since_tick=None if since is None else max(0, round(since.total_seconds())),
+        fence=fence,
         lines=lines,
         states=list(DeliveryState),
     )

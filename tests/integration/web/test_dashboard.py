@@ -8,6 +8,10 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
+from tests.support.ledger import planned_mailing
+from tests.support.makers import make_subscribers
+from worker.store.engine import writing
+from worker.store.installation import fence
 from worker.web.app import create_app
 from worker.web.dashboard import mend
 
@@ -171,3 +175,15 @@ def test_without_a_queue_there_is_no_dashboard_but_a_page_that_says_so(make_cont
     client = create_app(make_context(sqlite_url, ops_password="pässword")).test_client()
     assert client.get("/ops/queues/", headers=LOGIN).status_code == 404
     assert "REDIS_URL" in client.get("/ops", headers=LOGIN).text
+
+
+def test_the_overview_counts_deliveries_by_state_and_shows_a_fence(context, client):
+    with writing(context.engine) as connection:
+        make_subscribers(connection, 3)
+    planned_mailing(context.engine, key="issue:one")
+    page = client.get("/ops", headers=LOGIN).text
+    assert page.count('<td class="number">3</td>') == 2  # the audience, and all of it pending
+    assert 'role="alert"' not in page
+    with writing(context.engine) as connection:
+        fence(connection, "The database is an old copy <1>.")
+    assert "The database is an old copy &lt;1&gt;." in client.get("/ops", headers=LOGIN).text
