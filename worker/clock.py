@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from worker.logs import say
 from worker.queue.connection import JobQueue
 from worker.queue.hints import clock_window, enqueue_hints
+from worker.queue.stopping import StopFlag
 from worker.store.clock_lease import hold_clock, note_tick, release_clock
 from worker.store.engine import Engine
 from worker.usecases.due import Due
@@ -47,13 +45,8 @@ def enqueue_due(queue: JobQueue, due: Iterable[Due], now: datetime) -> int:
 
 def run_clock(context: Context) -> None:
     """Tick until SIGTERM or SIGINT, which end it between two steps."""
-    stop = threading.Event()
-
-    def hear(_signum: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, hear)
-    signal.signal(signal.SIGINT, hear)
+    stop = StopFlag()
+    stop.listen()
     clock = Clock(context.engine, context.queue, lambda: find_due(context), context.settings.tick_seconds)
     clock.run(stop)
 
@@ -70,10 +63,10 @@ class Clock:
         self._holds = False
         self._next_tick = 0.0  # on the monotonic clock
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: StopFlag) -> None:
         """Step until `stop`; then give the lease back. What goes wrong in a step is logged and tried again."""
         say(log, logging.INFO, "clock started", holder=self._holder)
-        while not stop.is_set():
+        while not stop.asked:
             began = time.monotonic()
             try:
                 self.step()

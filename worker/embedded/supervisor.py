@@ -42,8 +42,9 @@ class Supervisor:
         self._restarted: dict[str, int] = {}  # name -> restarts in a row, for those that asked
         self._due: dict[str, float] = {}  # name -> when to start it again, on the monotonic clock
         self._lock = threading.RLock()
-        self._asked = threading.Event()
-        self._hurry = threading.Event()
+        # Plain attributes, for signals raise them: an Event's lock could then be held by the very same thread.
+        self._asked = False
+        self._hurry = False
         self._ended = threading.Event()
         self._waiting = False
         self._before: dict[signal.Signals, Any] = {}
@@ -114,11 +115,11 @@ class Supervisor:
         until = None if seconds is None else time.monotonic() + seconds
         self._waiting = True
         try:
-            while not self._asked.is_set() and (until is None or time.monotonic() < until):
+            while not self._asked and (until is None or time.monotonic() < until):
                 gone = [n for n in list(self._children) if n not in self._restarted and not self.alive(n)]
                 if gone:
                     return gone[0]
-                self._asked.wait(_LOOK_SECONDS)
+                time.sleep(_LOOK_SECONDS)
             return None
         finally:
             self._waiting = False
@@ -140,7 +141,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """End all children in order; whoever is still there after the grace is killed. May be called twice."""
-        self._asked.set()
+        self._asked = True
         with self._lock:
             self._restarted.clear()
             stages = [[c for n, c in self._children.items() if _stage(n) == s] for s in range(len(STOP_ORDER))]
@@ -150,14 +151,14 @@ class Supervisor:
             until = time.monotonic() + self._grace
             for child in children:
                 while not child.wait(_LOOK_SECONDS):
-                    if self._hurry.is_set() or time.monotonic() > until:
+                    if self._hurry or time.monotonic() > until:
                         child.tell(signal.SIGKILL)
 
     def _hear(self, _signum: int, _frame: FrameType | None) -> None:
-        if self._asked.is_set():
-            self._hurry.set()
+        if self._asked:
+            self._hurry = True
             return
-        self._asked.set()
+        self._asked = True
         if not self._waiting:
             raise KeyboardInterrupt
 
@@ -169,7 +170,7 @@ class Supervisor:
 
     def _look_after(self, name: str) -> None:
         child = self._children[name]
-        if child.exit_code is None or self._asked.is_set():
+        if child.exit_code is None or self._asked:
             return
         now = time.monotonic()
         if name not in self._due:

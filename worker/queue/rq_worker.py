@@ -6,6 +6,9 @@ What RQ would do by itself, and why it does something else here (all measured, R
 - It ends when Redis is away at start, or while a job runs. Here it waits and begins again.
 - A SIGTERM to a work-horse kills it in the middle of a call. Here it is a flag (worker/queue/stopping.py).
 - It takes commands over Redis that kill a running job. Here it listens to none.
+- It leaves its wait for a job by raising from the signal's listener. That loses the job it has just taken, or, in
+  the instant between the question and the answer, hangs for the 30 s the question lasts. Here a signal raises a
+  flag, which is looked at every second.
 """
 
 from __future__ import annotations
@@ -16,8 +19,8 @@ import logging
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
@@ -25,14 +28,15 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue as RQQueue
 from rq import Worker
-from rq.exceptions import StopRequested
+from rq.exceptions import DequeueTimeout, StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 
 from worker.domain.mailing import Queue
 from worker.logs import say
 from worker.queue.connection import RESULT_TTL_SECONDS, open_redis
-from worker.queue.stopping import defer_for_good
+from worker.queue.stopping import StopFlag, defer_for_good
 
 log = logging.getLogger("broadsheet.worker")
 
@@ -40,6 +44,7 @@ MONITORING_SECONDS = 10
 MAINTENANCE_SECONDS = 30
 WORKER_TTL_SECONDS = 45
 LONGEST_WAIT_SECONDS = 15.0
+LOOK_SECONDS = 1
 _PR_SET_PDEATHSIG = 1
 
 
@@ -50,7 +55,8 @@ def work(queue: Queue, redis_url: str, *, preload: Callable[[], object]) -> None
     signal, at least a second after the first, kills the job's process too.
     """
     preload()
-    stop = _Stop()
+    stop = StopFlag()
+    stop.listen()
     wait = 1.0
     while not stop.asked:
         redis = open_redis(redis_url)
@@ -63,11 +69,9 @@ def work(queue: Queue, redis_url: str, *, preload: Callable[[], object]) -> None
             worker.work(logging_level="WARNING")
         except RedisError as trouble:
             say(log, logging.ERROR, "no Redis", trouble=str(trouble), next_try_seconds=wait)
-        except StopRequested:
-            pass  # a signal while the worker was already leaving; `stop` knows
-        stop.listen()
+        stop.listen()  # the worker had its own listeners
         redis.close()
-        stop.event.wait(wait)
+        stop.wait(wait)
         wait = min(wait * 2, LONGEST_WAIT_SECONDS)
     say(log, logging.INFO, "stopped", queue=queue.value, pid=os.getpid())
 
@@ -87,33 +91,13 @@ def warn_of_eviction(redis: Redis) -> bool:
     return True
 
 
-class _Stop:
-    """Whether this process was asked to end, while no RQ worker listens for signals."""
-
-    def __init__(self) -> None:
-        self.event = threading.Event()
-        self.listen()
-
-    @property
-    def asked(self) -> bool:
-        return self.event.is_set()
-
-    def listen(self) -> None:
-        signal.signal(signal.SIGTERM, self._ask)
-        signal.signal(signal.SIGINT, self._ask)
-
-    def _ask(self, _signum: int, _frame: FrameType | None) -> None:
-        self.event.set()
-
-
 class QueueWorker(Worker):
     """RQ's forking worker with our intervals, JSON only, one queue: with two, a crash while taking loses the job."""
 
     log_result_lifespan = False
-    max_connection_wait_time = LONGEST_WAIT_SECONDS
 
     def __init__(self, queues: list[str] | list[RQQueue], name: str | None = None, **kwargs: Any) -> None:
-        self._stop: _Stop | None = kwargs.pop("stop", None)
+        self._stop: StopFlag = kwargs.pop("stop", StopFlag())
         kwargs.update(
             serializer=JSONSerializer,
             log_job_description=False,
@@ -124,15 +108,50 @@ class QueueWorker(Worker):
         )
         super().__init__(queues, name, **kwargs)
 
-    def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """SIGTERM: no further job, and the running one finishes its batch."""
-        if self._stop is not None:
-            self._stop.event.set()
-        self._tell_horse()
-        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+    def _install_signal_handlers(self) -> None:
+        super()._install_signal_handlers()  # type: ignore[no-untyped-call]
+        self._stop_requested = self._stop.asked  # it may have come before anybody listened here
 
-    def set_shutdown_requested_date(self) -> None:
-        """Nothing: RQ would write to Redis inside a signal's handler, and fail there when Redis is away."""
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """SIGTERM: no further job, and the running one finishes its batch. The next signal is RQ's cold shutdown."""
+        self._stop.hear(signum, frame)
+        self._stop_requested = True
+        self._shutdown_requested_date = datetime.now(UTC)
+        signal.signal(signal.SIGINT, self.request_force_stop)
+        signal.signal(signal.SIGTERM, self.request_force_stop)
+        self._tell_horse()
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, RQQueue]:
+        """Wait for a job, looking at the flag every second; raises StopRequested when it is up or Redis is away."""
+        self.set_state(WorkerStatus.IDLE)
+        try:
+            while not self._stop_requested:
+                self.heartbeat()
+                if self.should_run_maintenance_tasks:
+                    self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
+                if found := self._take(LOOK_SECONDS):
+                    return found
+        except RedisError as trouble:
+            say(log, logging.WARNING, "Redis lost", trouble=str(trouble))
+        raise StopRequested
+
+    def _take(self, seconds: int) -> tuple[Job, RQQueue] | None:
+        try:
+            found = self.queue_class.dequeue_any(
+                self._ordered_queues,
+                seconds,
+                connection=self.connection,
+                job_class=self.job_class,
+                serializer=self.serializer,
+                death_penalty_class=self.death_penalty_class,
+            )
+        except DequeueTimeout:
+            return None
+        if found:
+            found[0].redis_server_version = self.get_redis_server_version()  # type: ignore[no-untyped-call]
+        return found
 
     def subscribe(self) -> None:
         """Nothing: RQ's commands (shutdown, kill-horse, stop-job) would end a call in the middle."""

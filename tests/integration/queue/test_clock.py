@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +12,7 @@ from tests.support.waiting import until
 from worker.clock import Clock, enqueue_due
 from worker.domain.mailing import Queue
 from worker.queue.connection import JobQueue
+from worker.queue.stopping import StopFlag
 from worker.store.clock_lease import hold_clock, since_last_tick
 from worker.store.engine import open_engine, reading
 from worker.usecases.due import Due
@@ -61,8 +61,8 @@ def test_the_second_clock_stands_by_and_takes_over_once_the_first_has_left(engin
     second = Clock(engine, queue, lambda: ticks.append("second") or [], tick_seconds=0.1)
     assert first.step()
     assert not second.step()
-    stopped = threading.Event()
-    stopped.set()
+    stopped = StopFlag()
+    stopped.asked = True
     first.run(stopped)  # leaves at once, and gives the lease back
     assert second.step()
     assert not first.step()
@@ -78,14 +78,14 @@ def test_between_two_ticks_the_lease_is_renewed_without_a_tick(sqlite_engine, qu
 
 
 def test_a_tick_that_fails_is_tried_again(sqlite_engine, queue):
-    stop = threading.Event()
+    stop = StopFlag()
     tries = []
 
     def find():
         tries.append(1)
         if len(tries) < 3:
             raise OSError("the content folder is away")
-        stop.set()
+        stop.asked = True
         return [SUBMIT]
 
     Clock(sqlite_engine, queue, find, tick_seconds=0.01).run(stop)
@@ -94,15 +94,16 @@ def test_a_tick_that_fails_is_tried_again(sqlite_engine, queue):
 
 
 CLOCK = """
-import signal, sys, threading
+import sys
 from worker.clock import Clock
 from worker.domain.mailing import Queue
 from worker.logs import configure
 from worker.queue.connection import JobQueue
+from worker.queue.stopping import StopFlag
 from worker.store.engine import open_engine
 from worker.usecases.due import Due
-stop = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: stop.set())
+stop = StopFlag()
+stop.listen()
 configure("INFO")
 find = lambda: [Due("submit_batches", int(sys.argv[3]), Queue.BULK)]
 Clock(open_engine(sys.argv[1]), JobQueue(sys.argv[2]), find, 0.1).run(stop)
