@@ -138,12 +138,12 @@ class _Tracked(urllib3.connection.HTTPConnection):
             addresses = _look_up(self._dns_host, self.port or self.default_port, ends_at - time.monotonic())
         except socket.gaierror as unknown:
             raise NameResolutionError(self.host, self, unknown) from None
-        for address in addresses:
+        for place, address in enumerate(addresses):
             left = ends_at - time.monotonic()
             if left <= 0:
                 break
-            try:
-                opened = socket.create_connection(address[:2], timeout=left)
+            try:  # an address that swallows everything (IPv6 without a route) must leave time for the next
+                opened = socket.create_connection(address[:2], timeout=left / (len(addresses) - place))
             except OSError as refused:
                 failure = refused
                 continue

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.support.sockets import ScriptedServer, answer, answers, closed_port, read_request, reset, wait_for_end
 from tests.support.submissions import KEY, make_submission
@@ -274,3 +277,63 @@ def test_a_429_is_rate_limited_and_never_tried_again_here():
         server.scripts = (answers(answer(429), answer(429), received=received),)
         assert provider(server.url).submit(make_submission()) == RateLimited(None)
         assert len(received) == 1
+
+
+# --- whatever comes back ------------------------------------------------------------------------------------------
+
+pieces = st.sampled_from(
+    [
+        b"HTTP/1.1 202 Accepted",
+        b"HTTP/1.1 400 Bad Request",
+        b"HTTP/1.1 100 Continue",
+        b"HTTP/1.0 200 OK",
+        b"HTTP/1.1 999 x",
+        b"\r\n",
+        b"\r\n\r\n",
+        b"\n",
+        b"Content-Length: 3",
+        b"Content-Length: -1",
+        b"Content-Length: 99999999999999999999",
+        b"Transfer-Encoding: chunked",
+        b"Content-Encoding: gzip",
+        b"Connection: close",
+        b": no name",
+        b"3\r\nabc\r\n0\r\n\r\n",
+        b'{"errors":[{"field":"personalizations.0.to","message":"reader0@example.com"}]}',
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(pieces | st.binary(max_size=30), max_size=12))
+def test_no_bytes_a_server_can_send_raise_or_pass_for_acceptance(parts):
+    text = b"".join(parts)
+    with ScriptedServer(answers(text)) as server:
+        said = provider(server.url).submit(make_submission())
+    assert isinstance(said, Accepted | Refused | RateLimited | Unknown)
+    if isinstance(said, Accepted):
+        assert re.search(rb"HTTP/1\.[01]\s+202", text)
+    if isinstance(said, Refused):
+        assert "@" not in said.reason + "".join(said.rows.values())
+
+
+@pytest.mark.parametrize("host", ["localhost", "[::1]"])
+def test_a_host_is_reached_by_any_of_its_addresses(host):
+    family = socket.AF_INET6 if host == "[::1]" else socket.AF_INET
+    try:
+        listener = socket.create_server(("::1" if host == "[::1]" else "127.0.0.1", 0), family=family)
+    except OSError:
+        pytest.skip("this machine has no IPv6 on loopback")
+
+    def serve():
+        connection, _ = listener.accept()
+        with connection:
+            read_request(connection)
+            connection.sendall(answer(202))
+
+    with listener:
+        server = threading.Thread(target=serve)
+        server.start()
+        said = provider(f"http://{host}:{listener.getsockname()[1]}").submit(make_submission())
+        server.join(5)
+    assert said == Accepted("")
