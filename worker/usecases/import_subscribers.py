@@ -126,7 +126,7 @@ def _import_chunk(
     after = reasons_for(connection, [one.address_key for one in found])
     ends: Counter[str] = Counter()
     news: list[NewSubscriber] = []
-    for key, row in rows.items():
+    for key, row in sorted(rows.items()):  # one order everywhere: two imports at once wait, and seldom deadlock
         subscriber, before = here.get(key), reasons.get(key)
         if row.reason is None and (before or (subscriber and subscriber.status is SubscriberStatus.UNSUBSCRIBED)):
             ends[RowEnd.KEPT_BACK] += 1

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from tests.support.makers import make_subscriber
 from worker import sources
@@ -12,9 +13,12 @@ from worker.domain.subscriber import Plan
 from worker.render.edition import Facts, render_editions
 from worker.render.layout import Templates
 from worker.store.engine import reading, writing
+from worker.store.launches import convert, mute
 from worker.store.ledger.mailings import list_mailings
 from worker.store.segments import audience_rule
+from worker.store.tables import deliveries, exclusions
 from worker.usecases.advance_followups import advance_followups
+from worker.usecases.plan_mailing import plan_mailing
 from worker.usecases.record_referral import record_referral
 
 PROJECT = Path(__file__).parents[3]
@@ -82,3 +86,21 @@ def test_the_first_referral_counts_and_links(written):
     for edition in editions(written, "referral", "first-referral").values():
         assert {MergeName.FIRST_NAME, MergeName.REFERRAL_COUNT, MergeName.REFERRAL_LINK} <= names(edition)
         assert "Friends who came by your link so far" in edition.text
+
+
+def test_who_converted_muted_or_left_is_planned_out_of_the_reminder_with_the_reason(written, engine):
+    with writing(engine) as connection:
+        owed, applied, muted = (make_subscriber(connection) for _ in range(3))
+        make_subscriber(connection, status="unsubscribed")
+        make_subscriber(connection, suppressed="bounced")
+        convert(connection, "producer-groups", applied.id, "applied", REMINDER_AT)
+        convert(connection, "another-launch", owed.id, "applied", REMINDER_AT)
+        mute(connection, "producer-groups", muted.id, REMINDER_AT)
+    [created] = advance_followups(engine, *written, REMINDER_AT, 500)
+    made, rule = editions(written, "launch", "reminder"), audience_rule("everyone", written[2])
+    plan_mailing(engine, created, lambda mailing: (made, rule), REMINDER_AT)
+    with reading(engine) as connection:
+        pending = connection.execute(select(deliveries.c.subscriber_id).where(deliveries.c.mailing_id == created))
+        assert pending.scalars().all() == [owed.id]
+        excluded = connection.execute(select(exclusions.c.reason).where(exclusions.c.mailing_id == created))
+        assert sorted(excluded.scalars()) == ["bounced", "converted", "muted", "unsubscribed"]

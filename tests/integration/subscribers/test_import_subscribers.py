@@ -1,5 +1,7 @@
 """Imports: bad rows stop nothing, blank cells change nothing, and nobody is brought back."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.support.makers import NOW, make_subscriber, make_suppression
@@ -8,7 +10,7 @@ from worker.domain.suppression import SuppressionReason
 from worker.errors import SourceError
 from worker.store.engine import reading, writing
 from worker.store.referrals import add_referral, count_confirmed_referrals
-from worker.store.subscribers import by_address_key, by_id
+from worker.store.subscribers import by_address_key, by_id, count_confirmed
 from worker.store.suppressions import reason_for
 from worker.usecases.import_subscribers import ImportReport, import_subscribers
 from worker.usecases.read_subscribers_csv import RefusedRow
@@ -193,3 +195,14 @@ def test_progress_is_told_and_adds_up(engine):
     report = load(engine, "address", *rows, "broken", on_progress=told.append)
     assert (report.added, len(report.refused)) == (2_500, 1)
     assert told == [1_000, 2_000, 2_501]
+
+
+def test_two_imports_of_one_list_at_once_add_everybody_once(engine):
+    header, rows = "address,name,status,tags", [f"r{number}@example.com,R,,a;b" for number in range(1_500)]
+    rows += [f"left{number}@example.com,L,unsubscribed," for number in range(50)]
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(lambda lines: load(engine, header, *lines), [rows, rows[::-1]]))
+    assert sum(report.added for report in reports) == 1_550
+    assert [(report.kept_back, report.refused) for report in reports] == [(0, ())] * 2
+    with reading(engine) as connection:
+        assert count_confirmed(connection) == 1_500
