@@ -45,6 +45,10 @@ class Fault:
     count: int = 1
     at: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.count < 1 or (self.at is not None and self.at < 1):
+            raise ValueError("count and at are at least 1")
+
     def times(self, count: int) -> Fault:
         """The same fault for `count` requests in a row."""
         return replace(self, count=count)
@@ -57,7 +61,7 @@ class Fault:
 def status(status: int, *, accepted: bool = False, body: str = "", message: str = "scripted fault") -> Fault:
     """Any status, with an error body unless another is given; `accepted`: after the mail was taken (an evil 5xx)."""
     content = body.encode() if body else error_body(message)
-    return Fault(f"status {status}", accepts=accepted, answer=json_answer(status, content))
+    return Fault(f"status {int(status)}", accepts=accepted, answer=json_answer(status, content))
 
 
 def rate_limited(reset_seconds: float | None = 1.0) -> Fault:
@@ -67,7 +71,7 @@ def rate_limited(reset_seconds: float | None = 1.0) -> Fault:
 
 def late(seconds: float) -> Fault:
     """The mail is taken; the 202 comes so many seconds later."""
-    return Fault("late", accepts=True, waits=seconds)
+    return Fault("late", accepts=True, waits=float(seconds))
 
 
 def dropped(when: str = "after_accepting") -> Fault:

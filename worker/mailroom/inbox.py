@@ -81,6 +81,9 @@ class Inbox:
         """Release the file."""
         self._file.close()
 
+    def __bool__(self) -> bool:
+        return True  # an empty inbox is still there
+
     def __len__(self) -> int:
         return len(self._entries)
 

@@ -56,7 +56,7 @@ def message_page(message: Mapping[str, Any], number: int, count: int) -> Answer:
 <header><h1><a href="/">Mailroom</a></h1><nav>{newer}{older}</nav></header>
 <article><h2>{subject}</h2>
 {_table(_addresses(message))}
-<details><summary>Headers and custom args</summary>{_table(_headers(message))}</details>
+<details open><summary>Headers and custom args</summary>{_table(_headers(message))}</details>
 <h3>HTML</h3>{frame}
 <h3>Plain text</h3><pre>{escape(message["text"]) or "(no text)"}</pre></article>"""
     return _page(message["subject"] or "Message", content)

@@ -86,7 +86,7 @@ class Routes:
         if request.path == "/":
             return self._list(request)
         wanted = _MESSAGE.fullmatch(request.path)
-        message = self._inbox.message(int(wanted[1])) if wanted and self._inbox else None
+        message = self._inbox.message(int(wanted[1])) if wanted and self._inbox is not None else None
         if not wanted or message is None or self._inbox is None:
             return pages.missing_page()
         if wanted[2]:
@@ -97,7 +97,9 @@ class Routes:
         address, asked = request.query.get("to", ""), request.query.get("page", "1")
         page = max(int(asked), 1) if re.fullmatch("[0-9]{1,9}", asked) else 1
         start = (page - 1) * pages.PER_PAGE
-        entries, total = self._inbox.page(start, pages.PER_PAGE, address=address) if self._inbox else ([], 0)
+        entries, total = (
+            self._inbox.page(start, pages.PER_PAGE, address=address) if self._inbox is not None else ([], 0)
+        )
         return pages.list_page(entries, total, page, address)
 
     def _set_faults(self, body: bytes) -> Answer:

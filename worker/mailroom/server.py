@@ -97,7 +97,7 @@ class Mailroom:
             thread.join(_JOIN_SECONDS)
         if self.events:
             self.events.stop()
-        if self.inbox:
+        if self.inbox is not None:
             self.inbox.close()
 
     def script_faults(self, *faults: Fault) -> None:
@@ -127,7 +127,7 @@ class Mailroom:
         self.stop()
 
     def _accept(self, request: dict[str, Any], message_id: str, now: float) -> None:
-        if self.inbox:
+        if self.inbox is not None:
             self.inbox.keep(expand(request, message_id, now))
         self.tally.accepted([address.lower() for address in recipients(request)], deliveries(request))
         if self.events:

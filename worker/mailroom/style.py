@@ -32,6 +32,12 @@ table { width: 100%; border-collapse: collapse; }
 .list th:nth-child(1), .list td:nth-child(1) { width: 26%; }
 .list th:nth-child(3), .list td:nth-child(3) { width: 18%; color: var(--soft); }
 .list th:nth-child(4), .list td:nth-child(4) { width: 13.5rem; }
+@media (max-width: 40rem) {
+  .list thead, .list tbody { min-width: 0; }
+  .list th:nth-child(1), .list td:nth-child(1) { width: 42%; }
+  .list th:nth-child(n+3), .list td:nth-child(n+3) { display: none; }
+  .fields th { width: 7rem; }
+}
 .subject a { color: inherit; text-decoration: none; font-weight: 600; }
 .subject a:hover { text-decoration: underline; }
 .when { color: var(--soft); font-variant-numeric: tabular-nums; }

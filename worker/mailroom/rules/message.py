@@ -174,17 +174,16 @@ def attachments_are_whole(message: dict[str, Any], _now: float) -> Iterator[Prob
 def bypasses_stand_alone(message: dict[str, Any], _now: float) -> Iterator[Problem]:
     """[oai] bypass_list_management is not combined with the other bypass settings."""
     settings = message.get("mail_settings")
-    on = (
-        [key for key, value in settings.items() if isinstance(value, dict) and value.get("enable") is True]
-        if isinstance(settings, dict)
-        else []
-    )
-    if "bypass_list_management" in on and any(
-        key.startswith("bypass_") for key in on if key != on[0] or on.count(key) > 1
-    ):
-        others = [key for key in on if key.startswith("bypass_") and key != "bypass_list_management"]
-        if others:
-            yield Problem("may not be combined with other bypass settings", "mail_settings.bypass_list_management")
+    switches = settings.items() if isinstance(settings, dict) else ()
+    on = {key for key, switch in switches if isinstance(switch, dict) and switch.get("enable") is True}
+    if "bypass_list_management" in on and sum(key.startswith("bypass_") for key in on) > 1:
+        yield Problem("may not be combined with other bypass settings", "mail_settings.bypass_list_management")
+
+
+def sections_are_strings(message: dict[str, Any], _now: float) -> Iterator[Problem]:
+    """[errors] An object with string values."""
+    if "sections" in message:
+        yield from strings(message["sections"], "sections", empty_allowed=True)
 
 
 def optional_fields_have_their_types(message: dict[str, Any], _now: float) -> Iterator[Problem]:
@@ -207,5 +206,6 @@ MESSAGE_RULES: tuple[MessageRule, ...] = (
     pool_name_fits,
     attachments_are_whole,
     bypasses_stand_alone,
+    sections_are_strings,
     optional_fields_have_their_types,
 )

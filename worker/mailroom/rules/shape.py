@@ -13,7 +13,6 @@ OPTIONAL_FIELDS: Any = {
     "template_id": str,
     "batch_id": str,
     "ip_pool_name": str,
-    "sections": {},
     "asm": {"group_id": int, "groups_to_display": [int]},
     "attachments": [{"content": str, "type": str, "filename": str, "disposition": str, "content_id": str}],
     "mail_settings": {
