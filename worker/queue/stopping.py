@@ -43,18 +43,18 @@ class StopFlag:
         return self.asked
 
 
-_this_process = StopFlag()
+_ours = StopFlag()
 
 
 def stopping() -> bool:
     """Whether this process was asked to end."""
-    return _this_process.asked
+    return _ours.asked
 
 
 def defer_for_good() -> None:
     """From now on SIGTERM only raises the flag. For a work-horse, which ends with its job anyway."""
-    _this_process.asked = False  # a fork copies its parent's
-    signal.signal(signal.SIGTERM, _this_process.hear)
+    _ours.asked = False  # a fork copies its parent's
+    signal.signal(signal.SIGTERM, _ours.hear)
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def deferred_stop() -> Iterator[Callable[[], bool]]:
 
     def note(signum: int, _frame: FrameType | None) -> None:
         came.append(signum)
-        _this_process.asked = True
+        _ours.asked = True
 
     before = {signum: signal.signal(signum, note) for signum in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -80,6 +80,6 @@ def deferred_stop() -> Iterator[Callable[[], bool]]:
         for signum, listener in before.items():
             signal.signal(signum, listener)
         if came:
-            if before[signal.SIGTERM] != _this_process.hear:
-                _this_process.asked = False
+            if before[signal.SIGTERM] != _ours.hear:
+                _ours.asked = False
             os.kill(os.getpid(), came[0])
