@@ -119,6 +119,14 @@ def figure_of(line: int, children: Sequence[Inline]) -> Figure | None:
     return Figure(line, picture, link, tuple(rest))
 
 
+def holds_picture(nodes: Iterable[Inline]) -> bool:
+    """Whether an image stands among the nodes or inside one of them."""
+    return any(
+        isinstance(node, Picture) or (isinstance(node, Styled | Link) and holds_picture(node.children))
+        for node in nodes
+    )
+
+
 def wording(nodes: Iterable[Inline]) -> str:
     """The words of the nodes without their styling, merge tags as MARK, links as their text and address."""
     parts = []

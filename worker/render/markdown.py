@@ -27,7 +27,7 @@ from worker.render.blocks import (
     Tree,
 )
 from worker.render.containers import Unbalanced, add_containers
-from worker.render.inlines import InlineReader, add_merge_tags, figure_of
+from worker.render.inlines import InlineReader, add_merge_tags, figure_of, holds_picture
 from worker.render.placeholders import refuse_lookalikes
 from worker.render.registry import KINDS, Room
 
@@ -96,7 +96,9 @@ class _Builder:
                     self._hidden.add(line)
                 return self._paragraph(tokens, line)
             case "heading_open":
-                return Heading(line, max(2, int(token.tag[1])), self._inline(tokens, line))
+                words = self._inline(tokens, line)
+                self._refuse_pictures(words, line)
+                return Heading(line, max(2, int(token.tag[1])), words)
             case "bullet_list_open" | "ordered_list_open":
                 return self._listing(token, tokens, line, depth)
             case "blockquote_open":
@@ -114,7 +116,9 @@ class _Builder:
 
     def _paragraph(self, tokens: Iterator[Token], line: int) -> Block:
         children = self._inline(tokens, line)
-        return figure_of(line, children) or Paragraph(line, children)
+        figure = figure_of(line, children)
+        self._refuse_pictures(figure.caption if figure else children, line)
+        return figure or Paragraph(line, children)
 
     def _inline(self, tokens: Iterator[Token], line: int) -> tuple[Inline, ...]:
         inline = next(tokens)
@@ -143,6 +147,7 @@ class _Builder:
                 if token.type == "th_open":
                     aligns.append(str(token.attrs.get("style", "")).removeprefix("text-align:"))
                 rows[-1].append(self._inlines.read(next(tokens), line))
+                self._refuse_pictures(rows[-1][-1], line)
         return Table(line, tuple(aligns), tuple(rows[0]), tuple(tuple(row) for row in rows[1:]))
 
     def _container(self, token: Token, tokens: Iterator[Token], line: int, depth: int, inside: str) -> Container:
@@ -160,6 +165,11 @@ class _Builder:
         container = Container(line, name, args.strip(), self.blocks(tokens, depth + 1, within))
         kind.check(container, self._file)
         return container
+
+    def _refuse_pictures(self, nodes: tuple[Inline, ...], line: int) -> None:
+        if holds_picture(nodes):  # Outlook needs a width, and nobody knows one for an image between words
+            fix = "give it a paragraph of its own; what follows it there is its caption"
+            raise RenderError("an image in the middle of a line", file=self._file, line=line, fix=fix)
 
     def _line(self, token: Token) -> int:
         return self._first + (token.map[0] if token.map else 0)

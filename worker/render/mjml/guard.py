@@ -88,7 +88,7 @@ class _Guard:
                 case "tag":
                     add(self._tag(token[0], token["name"]))
                 case "text":
-                    add(self._text(token[0], token))
+                    add(self._text(token[0]))
                 case "line":
                     self._line = int(token["line"]) or None
                     made.marks.append((len(made.parts), int(token["line"])))
@@ -101,7 +101,7 @@ class _Guard:
             raise self._wrong(f"<{self._open[-1]}> is never closed", "close it in the template")
         return made
 
-    def _text(self, text: str, token: re.Match[str]) -> str:
+    def _text(self, text: str) -> str:
         if not self._words:
             if not text.isspace():
                 where = f"<{self._open[-1]}>" if self._open[-1] else "the file"
@@ -116,7 +116,7 @@ class _Guard:
         if self._pre:
             return text.replace("\r\n", "\n").replace("\n", "&#10;").replace(">", "&gt;").replace("\\", "&#92;")
         if text[0] in "\r\n" and text.isspace():
-            return " " if self._inline_before and _opens_inline(token.string, token.end()) else "\n"
+            return " " if self._inline_before else "\n"
         if ">" in text:
             text = text.replace(">", "&gt;")
         return text.replace("\\", "&#92;") if "\\" in text else text
@@ -196,12 +196,6 @@ def _mended_value(key: str, value: str, name: str) -> str:
     if "0" in value and name in MJML and _SIZED.fullmatch(key):
         value = _BARE_ZERO.sub("0px", value)
     return value
-
-
-def _opens_inline(mjml: str, at: int) -> bool:
-    while (token := _TOKEN.match(mjml, at)) and token.lastgroup in ("line", "comment"):
-        at = token.end()
-    return bool(token) and token is not None and token["name"] in INLINE
 
 
 def _reference(odd: re.Match[str]) -> str:

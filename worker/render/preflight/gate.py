@@ -26,13 +26,13 @@ def paid_words_stay_paid(proof: Proof) -> Iterator[Finding]:
         "HTML": unescape(_TAG.sub(" ", free.html)) + " " + unescape(free.html),
         "plain text": free.text,
     }
-    found = {name: set(_runs([words])) | set(_WORD.findall(words)) for name, words in artefacts.items()}
+    found = {name: set(_runs([words])) for name, words in artefacts.items()}
     for block in _only_paid(proof):
         secrets = set(_runs(words_of([block]))) - open_runs
-        if isinstance(block, Container) and block.name == "discount":
-            secrets.add(block.args.partition(" ")[0])
-        for name, words in found.items():
-            if leaked := sorted(secrets & words):
+        code = block.args.partition(" ")[0] if isinstance(block, Container) and block.name == "discount" else ""
+        for name, runs in found.items():
+            leaked = [code] if code and code in artefacts[name] else sorted(secrets & runs)
+            if leaked:
                 why = "free readers would read what others pay for"
                 fix = "take it out there, or out of the paid part"
                 problem = f"the free {name} says {leaked[0]!r}, which stands in a paid part"
