@@ -7,7 +7,7 @@ the instant as far after the gap's start as it was written (02:30 becomes 03:30)
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 
@@ -33,3 +33,37 @@ def instant(wall: datetime, zone: str) -> datetime:
 def wall_time(at: datetime, zone: str) -> datetime:
     """The naive wall time an instant has in a zone."""
     return at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def parse_wall(words: str, now: datetime) -> datetime:
+    """The next wall time that `monday 07:00`, `tomorrow 07:00`, `07:00` or `2026-11-30 07:00` means after `now` (naive).
+
+    Raises ValueError with one sentence for anything else, and for a date that has passed.
+    """
+    day, _, hour = words.strip().lower().replace("t", " ", 1 if words[:1].isdigit() else 0).rpartition(" ")
+    try:
+        at = time.fromisoformat(hour)
+    except ValueError:
+        raise ValueError(
+            f"{words!r} is no time; write monday 07:00, tomorrow 07:00, 07:00 or 2026-11-30 07:00"
+        ) from None
+    if day == "":
+        found = datetime.combine(now.date(), at)
+        return found if found > now else found + timedelta(days=1)
+    if day == "tomorrow":
+        return datetime.combine(now.date() + timedelta(days=1), at)
+    if day == "today":
+        day = now.date().isoformat()
+    if day in _WEEKDAYS:
+        found = datetime.combine(now.date() + timedelta(days=(_WEEKDAYS.index(day) - now.weekday()) % 7), at)
+        return found if found > now else found + timedelta(days=7)
+    try:
+        found = datetime.combine(date.fromisoformat(day), at)
+    except ValueError:
+        raise ValueError(f"{day!r} is no day; write a weekday, today, tomorrow or a date such as 2026-11-30") from None
+    if found <= now:
+        raise ValueError(f"{words!r} has passed; leave --at away to send now")
+    return found

@@ -167,7 +167,9 @@ def _refuse(
             settle.settle_pending(
                 connection, started, "refused", now, not_before=None, problem=refused.reason, status_code=refused.status
             )
-            pause_mailing(connection, desk.mailing.id, f"refused ({refused.status or 'before sending'}): {refused.reason}")
+            pause_mailing(
+                connection, desk.mailing.id, f"refused ({refused.status or 'before sending'}): {refused.reason}"
+            )
             return Round.STOP
         case _:
             assert_never(refused.kind)

@@ -44,7 +44,8 @@ def stream_candidates(
 
 
 def _deliveries(connection: Connection, mailing_id: int, states: frozenset[str]) -> Iterator[Candidate]:
-    last = select(func.max(submissions.c.id)).where(submissions.c.batch_id == batches.c.id).scalar_subquery()
+    one = submissions.alias("one")
+    last = select(func.max(one.c.id)).where(one.c.batch_id == batches.c.id).scalar_subquery()
     query = (
         select(
             func.coalesce(deliveries.c.address, subscribers.c.address, ""),

@@ -77,3 +77,9 @@ def broken_promises(connection: Connection) -> list[dict[str, Any]]:
         .having(func.count(deliveries.c.id) != mailings.c.audience)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def count_outcomes(connection: Connection, mailing_id: int) -> int:
+    """Deliveries of a mailing whose outcome has come back."""
+    query = select(func.count()).where(deliveries.c.mailing_id == mailing_id, deliveries.c.outcome.is_not(None))
+    return int(connection.execute(query).scalar_one())

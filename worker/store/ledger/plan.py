@@ -19,7 +19,7 @@ from sqlalchemy.sql.selectable import Subquery
 from worker.domain.address import address_key
 from worker.domain.delivery import BatchStatus
 from worker.domain.edition import Edition
-from worker.domain.mailing import Mailing, MailingStatus
+from worker.domain.mailing import Mailing, MailingKind, MailingStatus
 from worker.domain.segment import Rule
 from worker.domain.subscriber import Plan, SubscriberStatus
 from worker.errors import LedgerError
@@ -94,10 +94,11 @@ def freeze_audience(
     return Planned(candidates, audience)
 
 
-def count_audience(connection: Connection, mailing: Mailing, rule: Rule) -> dict[str, dict[str, int]]:
-    """What planning would find now: plan -> {"audience": n, reason: n, ...}. For showing before anything is sent."""
-    # A subquery, not a CTE: a statement that begins with WITH has no row count on SQLite.
-    people = _candidates(connection, mailing, rule).subquery("people")
+def count_audience(
+    connection: Connection, kind: MailingKind, launch_id: str | None, rule: Rule
+) -> dict[str, dict[str, int]]:
+    """What planning by segment would find now: plan -> {"audience": n, reason: n, ...}. Writes nothing."""
+    people = _by_rule(kind, launch_id, rule).subquery("people")
     rows = connection.execute(
         select(people.c.plan, people.c.reason, func.count()).group_by(people.c.plan, people.c.reason)
     )
@@ -109,21 +110,27 @@ def count_audience(connection: Connection, mailing: Mailing, rule: Rule) -> dict
 
 def _candidates(connection: Connection, mailing: Mailing, rule: Rule) -> Select[Any]:
     """(subscriber_id, address_key, address, plan, reason) of everybody this mailing is about."""
-    reason = skip_reason(mailing.kind, mailing.launch_id).label("reason")
     named = connection.execute(select(addressees).where(addressees.c.mailing_id == mailing.id).limit(1)).first()
-    if named is not None and mailing.rules.outsiders:
+    if named is None:
+        return _by_rule(mailing.kind, mailing.launch_id, rule)
+    if mailing.rules.outsiders:
         return _outsiders(connection, mailing)
-    query = select(
+    ids = select(addressees.c.subscriber_id).where(addressees.c.mailing_id == mailing.id)
+    return _people(mailing.kind, mailing.launch_id).where(subscribers.c.id.in_(ids))
+
+
+def _by_rule(kind: MailingKind, launch_id: str | None, rule: Rule) -> Select[Any]:
+    return _people(kind, launch_id).where(subscribers.c.status != SubscriberStatus.ERASED, where(rule))
+
+
+def _people(kind: MailingKind, launch_id: str | None) -> Select[Any]:
+    return select(
         subscribers.c.id.label("subscriber_id"),
         subscribers.c.address_key,
         cast(null(), Text).label("address"),
         subscribers.c.plan,
-        reason,
+        skip_reason(kind, launch_id).label("reason"),
     ).outerjoin_from(subscribers, suppressions, suppressions.c.address_key == subscribers.c.address_key)
-    if named is not None:
-        ids = select(addressees.c.subscriber_id).where(addressees.c.mailing_id == mailing.id)
-        return query.where(subscribers.c.id.in_(ids))
-    return query.where(subscribers.c.status != SubscriberStatus.ERASED, where(rule))
 
 
 def _outsiders(connection: Connection, mailing: Mailing) -> Select[Any]:
@@ -144,7 +151,9 @@ def _exclude(connection: Connection, mailing: Mailing, people: Subquery) -> int:
     return changed(connection, insert(exclusions).from_select(["mailing_id", "subscriber_id", "reason"], chosen))
 
 
-def _freeze_edition(connection: Connection, mailing: Mailing, people: Subquery, edition: Edition, batch_size: int) -> int:
+def _freeze_edition(
+    connection: Connection, mailing: Mailing, people: Subquery, edition: Edition, batch_size: int
+) -> int:
     eligible = (people.c.plan == edition.plan.value, people.c.reason.is_(None))
     size = connection.execute(select(func.count()).select_from(people).where(*eligible)).scalar_one()
     edition_id = _keep_edition(connection, mailing, edition)

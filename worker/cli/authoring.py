@@ -1,0 +1,143 @@
+"""Writing: a new issue, a look at what it renders to, and the copy editor's findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from worker import sources
+from worker.cli.shape import HERE, AsJson, Project, app, open_context, out, print_json, table
+from worker.context import Context
+from worker.domain.address import address_key
+from worker.domain.calendar import wall_time
+from worker.domain.delivery import Recipient
+from worker.domain.issue import Issue
+from worker.errors import UsageError
+from worker.render.links import Signer
+from worker.render.preflight import Finding, Severity, preflight
+from worker.store.engine import reading
+from worker.store.referrals import count_confirmed_referrals
+from worker.store.subscribers import by_address_key
+from worker.usecases.prepare_mailing import gather_facts
+from worker.usecases.render_files import SAMPLE, render_files
+
+
+@app.command()
+def new(
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="The issue's title.")],
+    on: Annotated[
+        str, typer.Option("--on", metavar="DATE", help="Its day, such as 2026-11-30; today if left away.")
+    ] = "",
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Create a dated issue file with complete front matter."""
+    context = open_context(project, database=False)
+    today = wall_time(datetime.now(UTC), context.publication.slot.zone).date()
+    try:
+        day = date.fromisoformat(on) if on else today
+    except ValueError:
+        raise UsageError(f"--on: {on!r} is no date", fix="write it like 2026-11-30") from None
+    path = sources.new_issue(context.settings.project, title, day)
+    if as_json:
+        print_json({"file": path})
+    else:
+        out.print(str(path), markup=False, soft_wrap=True)
+
+
+@app.command()
+def render(
+    slug: Annotated[str, typer.Argument(metavar="SLUG", help="An issue's slug or id.")],
+    folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")],
+    as_address: Annotated[str, typer.Option("--as", help="This subscriber's merge values instead of a sample's.")] = "",
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Write each edition as .html, .txt, .mjml and .json, with sample merge values or a subscriber's."""
+    context = open_context(project)
+    settings = context.settings
+    issue = sources.read_issue(settings.project, slug)
+    recipient = _subscriber(context, as_address) if as_address else SAMPLE
+    # Looking at an issue needs no secret: these links are for nobody unless --as names a reader.
+    secret = settings.secret_key.get_secret_value() or "only for looking, these links open nothing"
+    written = render_files(
+        issue,
+        context.publication,
+        context.templates,
+        gather_facts(context.engine, settings.project, base_url=settings.base_url, now=datetime.now(UTC)),
+        signer=Signer(secret),
+        recipient=recipient,
+        folder=folder,
+    )
+    if as_json:
+        print_json(written)
+        return
+    made = table("edition", "subject", "#html", "#text")
+    for one in written:
+        made.add_row(one["edition"], one["subject"], f"{one['html_bytes']:,} B", f"{one['text_bytes']:,} B")
+    out.print(made)
+
+
+@app.command()
+def check(
+    slug: Annotated[str, typer.Argument(metavar="[SLUG]", help="Left away: every issue and every step.")] = "",
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Preflight: errors block sending, warnings do not."""
+    context = open_context(project)
+    root = context.settings.project
+    texts = [(sources.read_issue(root, slug), "issue")] if slug else list(_every_text(root))
+    problems = [found for text, message in texts for found in find_problems(context, text, message)]
+    if as_json:
+        print_json([asdict(one) for one in problems])
+    else:
+        print_problems(problems)
+        if not problems:
+            out.print(f"{len(texts)} checked, nothing to mend.")
+    if any(one.severity is Severity.ERROR for one in problems):
+        raise typer.Exit(1)
+
+
+def find_problems(context: Context, text: Issue, message: str = "issue") -> list[Finding]:
+    """Preflight's findings for one text, errors first."""
+    settings = context.settings
+    facts = gather_facts(context.engine, settings.project, base_url=settings.base_url, now=datetime.now(UTC))
+    return preflight(text, context.publication, context.templates, facts, message)
+
+
+def print_problems(problems: Iterable[Finding]) -> None:
+    """Each finding with its place, why it matters, and the fix."""
+    for one in problems:
+        colour = "red" if one.severity is Severity.ERROR else "yellow"
+        place = f"{one.file}:{one.line}" if one.line else one.file
+        out.print(f"[bold {colour}]{one.severity}[/] ", end="")
+        out.print(f"{place}: {one.problem} [{one.rule}]", markup=False, soft_wrap=True)
+        out.print(f"  why: {one.why}\n  fix: {one.fix}", markup=False, soft_wrap=True)
+
+
+def _every_text(root: Path) -> Iterable[tuple[Issue, str]]:
+    for issue in sources.list_issues(root):
+        yield issue, "issue"
+    for folder in sorted((root / "content" / "sequences").glob("*/")):
+        for step in sources.read_steps(root, folder.name):
+            yield step.text, "step"
+
+
+def _subscriber(context: Context, address: str) -> Recipient:
+    try:
+        key = address_key(address)
+    except ValueError as wrong:
+        raise UsageError(f"--as: {wrong}") from None
+    with reading(context.engine) as connection:
+        found = by_address_key(connection, key)
+        if found is None:
+            raise UsageError("--as: no subscriber has this address", fix="give the address of a subscriber")
+        brought = count_confirmed_referrals(connection, found.id)
+    context.settings.require("secret_key")
+    return Recipient(0, found.id, found.address, found.name, found.referral_code, brought)

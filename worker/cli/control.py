@@ -1,0 +1,96 @@
+"""Stopping and going on: pause, resume, cancel."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from worker.cli.shape import HERE, AsJson, Project, app, offer, open_context, out, print_json
+from worker.cli.watching import as_dict, print_overview
+from worker.context import Context
+from worker.domain.delivery import DeliveryState
+from worker.domain.mailing import MailingStatus
+from worker.errors import UsageError
+from worker.store.engine import writing
+from worker.store.installation import Mark, lift_fence
+from worker.store.ledger.mailings import cancel_mailing, pause_mailing, resume_mailing
+from worker.usecases.due import Due
+from worker.usecases.overview import find_by_words, overview
+
+Words = Annotated[str, typer.Argument(metavar="SLUG", help="An issue's slug or id, a mailing's key, or its number.")]
+
+
+@app.command()
+def pause(slug: Words, project: Project = HERE, as_json: AsJson = False) -> None:
+    """Stop a mailing: nothing more is started. A call in flight is still settled."""
+    context = open_context(project)
+    mailing = find_by_words(context.engine, context.settings.project, slug)
+    with writing(context.engine) as connection:
+        done = pause_mailing(connection, mailing.id)
+    if not done and mailing.status is not MailingStatus.PAUSED:
+        raise UsageError(f"{slug} is {mailing.status}; there is nothing to pause")
+    _show(context, mailing.id, as_json, "paused" if done else "was paused already")
+
+
+@app.command()
+def resume(
+    slug: Annotated[str, typer.Argument(metavar="[SLUG]", help="Left away only with --after-restore.")] = "",
+    after_restore: Annotated[
+        bool, typer.Option("--after-restore", help="Take a restored database for the truth and let everything go on.")
+    ] = False,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a paused mailing; with --after-restore, with all of them after a database came back from a backup."""
+    context = open_context(project)
+    if after_restore:
+        with writing(context.engine) as connection:
+            Mark(context.settings.path(context.settings.state_dir)).forget(connection)
+            lift_fence(connection)
+        out.print("The fence is lifted: what this database holds as pending will be sent.")
+    if not slug:
+        if not after_restore:
+            raise UsageError("which mailing?", fix="`broadsheet resume SLUG`; `broadsheet status` lists them")
+        return
+    mailing = find_by_words(context.engine, context.settings.project, slug)
+    with writing(context.engine) as connection:
+        done = resume_mailing(connection, mailing.id)
+    if done:
+        job = "submit_batches" if mailing.planned_at else "plan_mailing"
+        offer(context, [Due(job, mailing.id, mailing.rules.queue)])
+    elif mailing.status in (MailingStatus.FINISHED, MailingStatus.CANCELLED):
+        raise UsageError(f"{slug} is {mailing.status}; there is nothing to resume")
+    _show(context, mailing.id, as_json, "goes on" if done else "was not paused")
+
+
+@app.command()
+def cancel(
+    slug: Words,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Take back whatever has not been handed over, and say exactly what that is."""
+    context = open_context(project)
+    mailing = find_by_words(context.engine, context.settings.project, slug)
+    if mailing.status is MailingStatus.FINISHED:
+        raise UsageError(f"{slug} is finished: every message was handed over, nothing can be taken back")
+    states = overview(context.engine, mailing.id).whole.by_state
+    back = states[DeliveryState.PENDING] + states[DeliveryState.CLAIMED]
+    gone = mailing.audience - back - states[DeliveryState.CANCELLED] - states[DeliveryState.SKIPPED]
+    if not yes and not typer.confirm(f"Take back {back:,} messages? {gone:,} were handed over or are on their way."):
+        raise typer.Exit(1)
+    with writing(context.engine) as connection:
+        done = cancel_mailing(connection, mailing.id, datetime.now(UTC))
+    _show(context, mailing.id, as_json, "cancelled" if done else "was cancelled already")
+
+
+def _show(context: Context, mailing_id: int, as_json: bool, said: str) -> None:
+    seen = overview(context.engine, mailing_id)
+    if as_json:
+        print_json(as_dict(seen))
+    else:
+        out.print(f"{seen.mailing.key} {said}.")
+        print_overview(seen)

@@ -1,0 +1,71 @@
+"""Schedule a broadcast: one mailing for one issue, whatever its file is called and however often this is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from worker.domain.calendar import instant, parse_wall, wall_time
+from worker.domain.issue import Issue
+from worker.domain.mailing import MailingKind
+from worker.domain.publication import Publication
+from worker.errors import UsageError
+from worker.store.engine import Engine, reading, writing
+from worker.store.ledger.mailings import NewMailing, create_mailing
+from worker.store.ledger.plan import count_audience
+from worker.store.segments import audience_rule
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """When a mailing goes: the wall time as meant, its zone, and the instant."""
+
+    wall: datetime
+    zone: str
+    at: datetime
+
+
+def broadcast_key(issue: Issue) -> str:
+    """The key of an issue's broadcast: its id, so that renaming the file mails nobody again."""
+    return f"broadcast:{issue.id}"
+
+
+def read_hour(words: str | None, zone: str, now: datetime) -> Hour:
+    """The hour `words` mean in the publication's zone; None is now. Raises UsageError."""
+    local = wall_time(now, zone)
+    if words is None:
+        return Hour(local.replace(microsecond=0), zone, now)
+    try:
+        wall = parse_wall(words, local)
+    except ValueError as wrong:
+        raise UsageError(f"--at: {wrong}") from None
+    return Hour(wall, zone, instant(wall, zone))
+
+
+def preview_audience(engine: Engine, publication: Publication, segment: str) -> dict[str, dict[str, int]]:
+    """Who a broadcast to `segment` would reach now: plan -> {"audience": n, and per reason who is left out}."""
+    rule = audience_rule(segment, publication)
+    with reading(engine) as connection:
+        return count_audience(connection, MailingKind.BROADCAST, None, rule)
+
+
+def schedule_broadcast(
+    engine: Engine, issue: Issue, publication: Publication, *, segment: str, hour: Hour, batch_size: int, now: datetime
+) -> int | None:
+    """Create the mailing; its id, or None where this issue has a broadcast already. Raises for an unknown segment."""
+    audience_rule(segment, publication)
+    with writing(engine) as connection:
+        return create_mailing(
+            connection,
+            NewMailing(
+                key=broadcast_key(issue),
+                kind=MailingKind.BROADCAST,
+                source=f"issue:{issue.id}",
+                segment=segment,
+                send_at=hour.at,
+                wall_time=hour.wall.isoformat(timespec="minutes"),
+                zone=hour.zone,
+                batch_size=batch_size,
+            ),
+            now,
+        )
