@@ -4,12 +4,14 @@ Use `pytest_plugins = ["tests.support.mailroom"]` in a conftest, or import the f
 send; `mailroom.script_faults(faults.late(2))` scripts what goes wrong; `messages(mailroom)` is what readers would get.
 """
 
+import http.client
+from urllib.parse import urlsplit
+
+import orjson
 import pytest
 
 from worker.mailroom.options import MailroomOptions
 from worker.mailroom.server import Mailroom
-
-KEY = "SG.a-key-of-the-tests"
 
 
 @pytest.fixture
@@ -43,3 +45,22 @@ def messages(room):
 def messages_to(room, address):
     """The messages of one address, oldest first, whatever its case."""
     return [one for one in messages(room) if one["to"].lower() == address.lower()]
+
+
+HEADERS = {"Authorization": "Bearer SG.a-key-of-the-tests", "Content-Type": "application/json"}
+
+
+class Sender:
+    """A plain client: `post(body)` gives status, headers, body; the connection is kept as long as the server does."""
+
+    def __init__(self, room):
+        url = urlsplit(room.url)
+        self.connection = http.client.HTTPConnection(url.hostname, url.port, timeout=10)
+
+    def ask(self, method, path, body=None, headers=HEADERS):
+        self.connection.request(method, path, body, headers)
+        answer = self.connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+    def post(self, body, headers=HEADERS):
+        return self.ask("POST", "/v3/mail/send", body if isinstance(body, bytes) else orjson.dumps(body), headers)

@@ -19,7 +19,6 @@ from worker.mailroom.outcomes import Event, event_body, events_of
 from worker.mailroom.signing import Signer
 
 ARRAY_SIZE = 400
-RETRY_SECONDS = (0.1, 0.3, 1.0, 3.0)  # between the tries of one array
 _CALL_SECONDS = 10.0
 _JOIN_SECONDS = 5.0
 
@@ -28,7 +27,7 @@ class EventPoster:
     """`start()`, then `mail_taken` and `post` from any thread; `settle` waits, `stop` drops what is left."""
 
     def __init__(
-        self, url: str, signer: Signer, *, retry_seconds: Sequence[float] = RETRY_SECONDS, array_size: int = ARRAY_SIZE
+        self, url: str, signer: Signer, *, retry_seconds: Sequence[float], array_size: int = ARRAY_SIZE
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:

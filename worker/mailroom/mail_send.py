@@ -58,11 +58,10 @@ class MailSend:
             self._tally.answered("none")
             wire.until_closed()
             return False
-        if self._latency or fault.waits:
-            self._stopping.wait(self._latency + fault.waits)
-        if fault.drops or fault.raw:
+        stopped = bool(self._latency or fault.waits) and self._stopping.wait(self._latency + fault.waits)
+        if stopped or fault.drops or fault.raw:
             self._tally.answered("none")
-            if fault.raw:
+            if fault.raw and not stopped:
                 wire.raw(fault.raw)
             return False
         answer = honest

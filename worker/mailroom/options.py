@@ -14,6 +14,7 @@ class MailroomOptions:
     """`port` 0 takes any free one. No `api_keys`: any Bearer key is good. `latency_seconds` delays each answer of
     mail send by itself. `keep` is the folder of messages.jsonl; None only counts. `events_url` is where signed events
     are posted; empty posts none. `private_key` is a PEM file with a P-256 key; None makes a new one at each start.
+    `event_retry_seconds` are the pauses between the tries of one call with events.
     """
 
     port: int = 0
@@ -23,6 +24,7 @@ class MailroomOptions:
     keep: Path | None = None
     events_url: str = ""
     private_key: Path | None = None
+    event_retry_seconds: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0)
 
     def __post_init__(self) -> None:
         if not ipaddress.ip_address(self.host).is_loopback:

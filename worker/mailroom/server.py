@@ -42,7 +42,11 @@ class Mailroom:
         self.script = Script()
         self.inbox = Inbox(self.options.keep) if self.options.keep else None
         self.signer = Signer(self.options.private_key)
-        self.events = EventPoster(self.options.events_url, self.signer) if self.options.events_url else None
+        self.events = (
+            EventPoster(self.options.events_url, self.signer, retry_seconds=self.options.event_retry_seconds)
+            if self.options.events_url
+            else None
+        )
         self.url = ""
         self._stopping = threading.Event()
         self._lock = threading.Lock()
