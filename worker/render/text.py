@@ -45,15 +45,15 @@ def plain_text(tree: Tree, scene: Scene, tags: MergeTags) -> str:
     return _Writer(scene, tags).letter(tree)
 
 
-def wrap(text: str, first: str = "", later: str = "") -> str:
-    """Text broken at blanks into lines of at most 78 characters, prefixes included; longer words stay whole.
+def wrap(text: str, first: str = "", later: str = "", width: int = WIDTH) -> str:
+    """Text broken at blanks into lines of at most `width` characters, prefixes included; longer words stay whole.
 
     A non-breaking space does not break.
     """
     lines = []
     prefix = first
     for paragraph in text.split("\n"):
-        room = WIDTH - max(len(first), len(later))
+        room = width - max(len(first), len(later))
         pattern = _PATTERNS.get(room) or _PATTERNS.setdefault(room, _pattern(room))
         for line in pattern.findall(paragraph.strip(" ")) or [""]:
             lines.append((prefix + line).rstrip(" "))
@@ -73,6 +73,7 @@ class _Writer:
         self._scene = scene
         self._tags = tags
         self._notes: dict[str, int] = {}
+        self._width = WIDTH  # less inside lists and quotes
 
     def letter(self, tree: Tree) -> str:
         text, publication = self._scene.text, self._scene.publication
@@ -88,16 +89,22 @@ class _Writer:
         """One string for each block that prints anything."""
         return [printed for block in blocks if (printed := self._block(block))]
 
+    def _narrower(self, blocks: Iterable[Block], by: int) -> list[str]:
+        self._width -= by
+        printed = self.blocks(blocks)
+        self._width += by
+        return printed
+
     def _block(self, block: Block) -> str:
         match block:
             case Paragraph(_, children):
-                return wrap(self._inline(children))
+                return wrap(self._inline(children), width=self._width)
             case Heading(_, level, children):
                 return _underlined(self._inline(children), "-" if level == 2 else "·")
             case Listing():
                 return self._listing(block)
             case Quote(_, blocks):
-                return _prefixed("\n\n".join(self.blocks(blocks)), "> ")
+                return _prefixed("\n\n".join(self._narrower(blocks, 2)), "> ")
             case CodeBlock(_, text):
                 return _prefixed(text, "    ")
             case Rule():
@@ -130,7 +137,7 @@ class _Writer:
         for number, item in enumerate(block.items, start=block.start or 0):
             mark = "• " if block.start is None else f"{number}. "
             gap = "\n" if block.tight else "\n\n"
-            body = gap.join(self.blocks(item))
+            body = gap.join(self._narrower(item, len(mark)))
             items.append(_hung(body, mark))
         return ("\n" if block.tight else "\n\n").join(items)
 
@@ -143,7 +150,7 @@ class _Writer:
         shown = " ".join(part for part in (f"[Image: {alt}]" if alt else "", words) if part)
         if figure.link:
             shown = f"{shown} {self._note(self._address(figure.link))}"
-        return wrap(shown)
+        return wrap(shown, width=self._width)
 
     def _inline(self, nodes: Sequence[Inline]) -> str:
         return "".join([self._node(node) for node in nodes])

@@ -21,7 +21,7 @@ from worker.render.walk import blocks_in, nodes_in
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
-_FOREIGN = re.compile(r"\{\{|\}\}|\{%|%\}|\*\|\w+\|\*|<%")
+_FOREIGN = re.compile(r"\{\{|\}\}|\{%|%\}|\|[A-Z_]{3,}\||<%")
 _BROKEN_TAG = re.compile(r"\{\s*(" + "|".join(MergeName) + r")\b")
 _VAGUE = {"here", "click here", "link", "this link", "this", "more", "read more"}
 _IMAGES = re.compile(r"\.(jpe?g|png|gif)$", re.IGNORECASE)
