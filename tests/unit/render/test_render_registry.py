@@ -1,0 +1,26 @@
+"""The registry: each block has its template and its line in docs/authoring.md, and the other way round."""
+
+from __future__ import annotations
+
+import re
+
+from tests.support.rendering import PROJECT
+from worker import sources
+from worker.domain.edition import MergeName
+from worker.render.registry import KINDS
+
+
+def test_each_block_that_shows_anything_has_one_template() -> None:
+    shown = {f"blocks/{name}.mjml.j2" for name, kind in KINDS.items() if kind.view}
+    assert {name for name in sources.read_templates(PROJECT) if name.startswith("blocks/")} == shown
+
+
+def test_the_authors_guide_lists_every_block_as_the_registry_has_it() -> None:
+    guide = (PROJECT / "docs" / "authoring.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `::: ([^`]+)` \| (.+) \|$", guide, re.MULTILINE)
+    assert rows == [(f"{name} {kind.args}".strip(), kind.summary) for name, kind in KINDS.items()]
+
+
+def test_the_authors_guide_lists_every_merge_tag() -> None:
+    guide = (PROJECT / "docs" / "authoring.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `\{(\w+)[^`]*` \|", guide, re.MULTILINE) == [name.value for name in MergeName]
