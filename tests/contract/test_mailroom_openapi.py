@@ -117,7 +117,7 @@ def mutate(body, mutation):
         pass  # an earlier mutation took the place away
 
 
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(st.lists(MUTATIONS, min_size=1, max_size=3))
 def test_both_say_the_same_of_a_mutated_request(schema, mutations):
     body = json.loads(json.dumps(request(rows=3)))

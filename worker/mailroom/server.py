@@ -172,6 +172,7 @@ def serve(options: MailroomOptions) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: asked.set())
     gc.freeze()
+    gc.set_threshold(50_000, 20, 100)  # a batch is thousands of objects, and none of them is a cycle
     with Mailroom(options) as room:
         sys.stdout.write(f"mailroom at {room.url}\nevents are verified by {room.public_key}\n")
         sys.stdout.flush()

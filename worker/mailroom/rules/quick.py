@@ -8,8 +8,6 @@ on columns, in loops that run inside the interpreter's C, and takes a twentieth 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -32,64 +30,73 @@ def certainly_clean(message: dict[str, Any], rows: list[Any]) -> bool:
     try:
         columns = _columns(rows)
         return (
-            columns is not None
+            _PLAIN_ROW.issuperset(columns)
             and _recipients_clean(columns["to"])
-            and _substitutions_clean(message, columns.get("substitutions", ()))
-            and _custom_args_clean(message, columns.get("custom_args", ()))
-            and _headers_clean(columns.get("headers", ()))
+            and _substitutions_clean(message, columns.get("substitutions"))
+            and _custom_args_clean(message, columns.get("custom_args"))
+            and _headers_clean(columns.get("headers"))
         )
-    except (TypeError, AttributeError, KeyError, ValueError):  # not the plain shape
+    except (TypeError, KeyError, ValueError):  # not the plain shape
         return False
 
 
-def _columns(rows: list[Any]) -> dict[str, list[Any]] | None:
-    """The rows' values by key, if all have the same keys and those are plain."""
-    keys = list(rows[0])
-    if not _PLAIN_ROW.issuperset(keys) or set(map(len, rows)) != {len(keys)}:
-        return None
-    return {key: list(map(itemgetter(key), rows)) for key in keys}
+def _columns(objects: list[Any]) -> dict[str, list[Any]]:
+    """Values by key, of objects that all have the same keys. KeyError or TypeError where they have not."""
+    keys = list(objects[0])
+    if set(map(len, objects)) != {len(keys)}:
+        raise KeyError
+    return {key: list(map(itemgetter(key), objects)) for key in keys}
 
 
 def _recipients_clean(column: list[list[dict[str, str]]]) -> bool:
-    entries = [one for (one,) in column]
-    addresses = list(map(itemgetter("email"), entries))
-    lines = "\n".join(addresses) + "\n"
+    addresses = _columns([one for (one,) in column])
+    if addresses.keys() != {"email"}:
+        return False
+    lines = "\n".join(addresses["email"]) + "\n"
     return (
-        set(map(len, entries)) == {1}
-        and lines.count("\n") == len(column)
-        and max(map(len, addresses)) <= _SHORT_ADDRESS
+        lines.count("\n") == len(column)
+        and max(map(len, addresses["email"])) <= _SHORT_ADDRESS
         and _ADDRESSES.fullmatch(lines) is not None
         # Only ASCII passes the pattern, so lower() is casefold() here.
         and len(set(lines.lower().splitlines())) == len(column)
     )
 
 
-def _substitutions_clean(message: dict[str, Any], column: Iterable[dict[str, str]]) -> bool:
-    if not column:
+def _substitutions_clean(message: dict[str, Any], column: list[dict[str, str]] | None) -> bool:
+    if column is None:
         return True
-    if str(message.get("template_id", "")).startswith("d-"):
-        return False
-    return _longest(column) * _UTF8_MOST <= SUBSTITUTION_BYTES
+    dynamic = str(message.get("template_id", "")).startswith("d-")
+    return not dynamic and _longest(_columns(column)) * _UTF8_MOST <= SUBSTITUTION_BYTES
 
 
-def _custom_args_clean(message: dict[str, Any], column: Iterable[dict[str, str]]) -> bool:
-    above = sum(len(key) + len(value) for key, value in message.get("custom_args", {}).items())
-    own = _longest(column) if column else 0
-    return all(column) and (above + own) * _UTF8_MOST <= CUSTOM_ARGS_BYTES
+def _custom_args_clean(message: dict[str, Any], column: list[dict[str, str]] | None) -> bool:
+    size = sum(len(key) + len(value) for key, value in message.get("custom_args", {}).items())
+    if column is not None:
+        values = _columns(column)
+        if not values:
+            return False
+        size += _longest(values)
+    return size * _UTF8_MOST <= CUSTOM_ARGS_BYTES
 
 
-def _headers_clean(column: Iterable[dict[str, str]]) -> bool:
-    values = "".join(chain.from_iterable(map(dict.values, column)))
-    if not all(column) or "\n" in values or "\r" in values:
-        return False
-    names = set(chain.from_iterable(column))
-    lower = {name.lower() for name in names}
-    # Names that differ by case alone may be in different rows; the proper look finds out.
-    return len(lower) == len(names) and not lower & RESERVED_HEADERS and all(map(HEADER_NAME.fullmatch, names))
+def _headers_clean(column: list[dict[str, str]] | None) -> bool:
+    if column is None:
+        return True
+    values = _columns(column)
+    text = "".join(map("".join, values.values()))
+    lower = {name.lower() for name in values}
+    return (
+        bool(values)
+        and "\n" not in text
+        and "\r" not in text
+        and len(lower) == len(values)
+        and not lower & RESERVED_HEADERS
+        and all(map(HEADER_NAME.fullmatch, values))
+    )
 
 
-def _longest(column: Iterable[dict[str, str]]) -> int:
-    """A row has no more characters than this, keys and values together. TypeError for what is no string."""
-    keys = set(chain.from_iterable(column))
-    values = list(map("".join, map(dict.values, column)))
-    return sum(map(len, keys)) + max(map(len, values))
+def _longest(columns: dict[str, list[str]]) -> int:
+    """No object has more characters than this, keys and values together. TypeError for a value that is no string."""
+    for values in columns.values():
+        "".join(values)
+    return sum(len(key) + max(map(len, values)) for key, values in columns.items())
