@@ -72,6 +72,11 @@ def test_missing_front_matter_is_found_for_each_plan_that_gets_it() -> None:
     assert len(findings(subject={Plan.FREE: "", Plan.PAID: "x"}, audience="paid")) == 0
 
 
+def test_a_merge_tag_in_the_title_is_found() -> None:
+    (found,) = findings(title="For {first_name|you}")
+    assert (found.rule, found.severity) == ("leftover-tag", Severity.ERROR)
+
+
 def test_an_unknown_segment_is_found() -> None:
     (found,) = findings(audience="nobody-knows")
     assert found.rule == "audience"

@@ -96,6 +96,10 @@ def no_tag_is_left_over(proof: Proof) -> Iterator[Finding]:
     for line, node in nodes_in(proof.tree.blocks):
         if isinstance(node, Text) and (found := _FOREIGN.search(node.text) or _BROKEN_TAG.search(node.text)):
             yield proof.found("leftover-tag", ERROR, f"{found[0]!r} is no merge tag", why, fix, line)
+    if found := _FOREIGN.search(proof.text.title) or _BROKEN_TAG.search(proof.text.title):
+        yield proof.found(
+            "leftover-tag", ERROR, f"{found[0]!r} in the title", why, "take it out: titles have no tags", 1
+        )
     for plan in proof.plans:
         for words in (proof.text.subject[plan], proof.text.preview[plan]):
             if found := _FOREIGN.search(words):
