@@ -42,6 +42,12 @@ def messages(room):
     return list(room.inbox.messages())
 
 
+def kept_messages(folder):
+    """The messages a mailroom in another process has kept in its folder so far, oldest first."""
+    lines = (folder / "messages.jsonl").read_bytes().split(b"\n")
+    return [orjson.loads(line) for line in lines[:-1]]  # what follows the last line end is still being written
+
+
 def messages_to(room, address):
     """The messages of one address, oldest first, whatever its case."""
     return [one for one in messages(room) if one["to"].lower() == address.lower()]

@@ -5,7 +5,6 @@ The index holds what the list page shows (where the line is, to, subject, when),
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -36,18 +35,19 @@ class Inbox:
         self.path = folder / FILE
         self._lock = threading.Lock()
         self._entries: list[Entry] = []
-        self._file = self.path.open("a+b")
-        self._end = self._index()
-        os.truncate(self._file.fileno(), self._end)
+        self._file = self.path.open("ab", buffering=0)
+        self._end = 0
+        self._index()
+        self._file.truncate(self._end)
 
     def keep(self, messages: Iterable[dict[str, Any]]) -> None:
-        """Append messages; they are with the operating system when this returns."""
-        lines = [(message, orjson.dumps(message) + b"\n") for message in messages]
+        """Append messages; they are with the operating system when this returns. OSError: none of them is kept."""
+        kept = list(messages)
+        lines = [orjson.dumps(message) + b"\n" for message in kept]
         with self._lock:
-            for message, line in lines:
+            self._write(b"".join(lines))
+            for message, line in zip(kept, lines, strict=True):
                 self._add(message, len(line))
-            self._file.write(b"".join(line for _, line in lines))
-            self._file.flush()
 
     def page(self, start: int, count: int, *, address: str = "") -> tuple[list[Entry], int]:
         """`count` entries from `start` (0 is the newest), and how many there are, of addresses that hold `address`."""
@@ -87,14 +87,20 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def _index(self) -> int:
-        self._end = 0
-        self._file.seek(0)
-        for line in self._file:
-            if not line.endswith(b"\n"):
-                break
-            self._add(orjson.loads(line), len(line))
-        return self._end
+    def _write(self, content: bytes) -> None:
+        left = memoryview(content)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError:  # a full disk: half a message must not stand before the next one
+            self._file.truncate(self._end)
+            raise
+
+    def _index(self) -> None:
+        with self.path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    self._add(orjson.loads(line), len(line))
 
     def _add(self, message: dict[str, Any], length: int) -> None:
         self._entries.append(

@@ -68,6 +68,11 @@ class Routes:
                 return json_answer(200, orjson.dumps(self.stats()))
             case "GET", "/_mailroom/addresses":
                 return json_answer(200, orjson.dumps(self._tally.per_address()))
+            case "DELETE", "/_mailroom/stats":
+                self._tally.clear()
+                return Answer(204)
+            case "GET", "/_mailroom/duplicates":
+                return json_answer(200, orjson.dumps(sorted(self._tally.repeated_deliveries())))
             case "GET", "/_mailroom/faults":
                 return json_answer(200, orjson.dumps(self._script.left()))
             case "POST", "/_mailroom/faults":

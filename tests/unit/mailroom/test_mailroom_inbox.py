@@ -1,5 +1,8 @@
 """Keeping messages in a file and finding them again."""
 
+import resource
+import signal
+
 import pytest
 
 from tests.support.mail_requests import NOW, request
@@ -68,3 +71,22 @@ def test_half_a_last_line_is_cut_off(open_inbox):
     assert len(again) == 2
     keep(again, 1)
     assert len(list(again.messages())) == 3
+
+
+def test_a_full_disk_keeps_nothing_and_spoils_nothing(open_inbox):
+    inbox = open_inbox()
+    keep(inbox, 2)
+    size = inbox.path.stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, before[1]))  # the third message fits in part
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            keep(inbox, 3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert inbox.path.stat().st_size == size
+    assert len(inbox) == 2
+    keep(inbox, 1)
+    assert [one["to"] for one in inbox.messages()] == [f"reader{number}@example.com" for number in (0, 1, 0)]
