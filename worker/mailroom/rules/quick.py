@@ -36,14 +36,14 @@ def certainly_clean(message: dict[str, Any], rows: list[Any]) -> bool:
             and _custom_args_clean(message, columns.get("custom_args"))
             and _headers_clean(columns.get("headers"))
         )
-    except (TypeError, KeyError, ValueError):  # not the plain shape
+    except (TypeError, LookupError, ValueError):  # not the plain shape
         return False
 
 
 def _columns(objects: list[Any]) -> dict[str, list[Any]]:
-    """Values by key, of objects that all have the same keys. KeyError or TypeError where they have not."""
+    """Values by key, of objects that all have the same keys, at least one. KeyError or TypeError for others."""
     keys = list(objects[0])
-    if set(map(len, objects)) != {len(keys)}:
+    if not keys or set(map(len, objects)) != {len(keys)}:
         raise KeyError
     return {key: list(map(itemgetter(key), objects)) for key in keys}
 
@@ -72,10 +72,7 @@ def _substitutions_clean(message: dict[str, Any], column: list[dict[str, str]] |
 def _custom_args_clean(message: dict[str, Any], column: list[dict[str, str]] | None) -> bool:
     size = sum(len(key) + len(value) for key, value in message.get("custom_args", {}).items())
     if column is not None:
-        values = _columns(column)
-        if not values:
-            return False
-        size += _longest(values)
+        size += _longest(_columns(column))
     return size * _UTF8_MOST <= CUSTOM_ARGS_BYTES
 
 
@@ -86,8 +83,7 @@ def _headers_clean(column: list[dict[str, str]] | None) -> bool:
     text = "".join(map("".join, values.values()))
     lower = {name.lower() for name in values}
     return (
-        bool(values)
-        and "\n" not in text
+        "\n" not in text
         and "\r" not in text
         and len(lower) == len(values)
         and not lower & RESERVED_HEADERS
