@@ -30,6 +30,10 @@ class SourceError(BroadsheetError):
         self.problem = what
 
 
+class UnknownIssue(SourceError):
+    """A command names an issue that is not there (exit code 2)."""
+
+
 class RenderError(SourceError):
     """A block tree or a template that cannot become mail without harm."""
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from worker import sources
-from worker.cli.shape import HERE, AsJson, Project, app, open_context, out, print_json, table
+from worker.cli.shape import HERE, AsJson, Project, app, open_context, out, print_json, say, show, table
 from worker.context import Context
 from worker.domain.address import address_key
 from worker.domain.calendar import wall_time
@@ -47,7 +48,7 @@ def new(
     if as_json:
         print_json({"file": path})
     else:
-        out.print(str(path), markup=False, soft_wrap=True)
+        out.print(str(path), soft_wrap=True)
 
 
 @app.command()
@@ -80,7 +81,7 @@ def render(
     made = table("edition", "subject", "#html", "#text")
     for one in written:
         made.add_row(one["edition"], one["subject"], f"{one['html_bytes']:,} B", f"{one['text_bytes']:,} B")
-    out.print(made)
+    show(made)
 
 
 @app.command()
@@ -111,14 +112,14 @@ def find_problems(context: Context, text: Issue, message: str = "issue") -> list
     return preflight(text, context.publication, context.templates, facts, message)
 
 
-def print_problems(problems: Iterable[Finding]) -> None:
+def print_problems(problems: Iterable[Finding], console: Console = out) -> None:
     """Each finding with its place, why it matters, and the fix."""
     for one in problems:
         colour = "red" if one.severity is Severity.ERROR else "yellow"
         place = f"{one.file}:{one.line}" if one.line else one.file
-        out.print(f"[bold {colour}]{one.severity}[/] ", end="")
-        out.print(f"{place}: {one.problem} [{one.rule}]", markup=False, soft_wrap=True)
-        out.print(f"  why: {one.why}\n  fix: {one.fix}", markup=False, soft_wrap=True)
+        say((one.severity.value, f"bold {colour}"), f" {place}: {one.problem} [{one.rule}]", console=console)
+        say(f"  why: {one.why}", console=console)
+        say(f"  fix: {one.fix}", console=console)
 
 
 def _every_text(root: Path) -> Iterable[tuple[Issue, str]]:

@@ -7,11 +7,23 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.shape import HERE, AsJson, Project, app, offer, open_context, out, print_json
+from worker.cli.shape import (
+    HERE,
+    AsJson,
+    Project,
+    agree,
+    app,
+    err,
+    offer,
+    open_context,
+    print_json,
+    say,
+    tell_queue_is_away,
+)
 from worker.cli.watching import as_dict, print_overview
 from worker.context import Context
 from worker.domain.delivery import DeliveryState
-from worker.domain.mailing import MailingStatus
+from worker.domain.mailing import Mailing, MailingStatus
 from worker.errors import UsageError
 from worker.store.engine import writing
 from worker.store.installation import Mark, lift_fence
@@ -49,7 +61,7 @@ def resume(
         with writing(context.engine) as connection:
             Mark(context.settings.path(context.settings.state_dir)).forget(connection)
             lift_fence(connection)
-        out.print("The fence is lifted: what this database holds as pending will be sent.")
+        say("The fence is lifted: what this database holds as pending will be sent.", console=err)
     if not slug:
         if not after_restore:
             raise UsageError("which mailing?", fix="`broadsheet resume SLUG`; `broadsheet status` lists them")
@@ -59,7 +71,8 @@ def resume(
         done = resume_mailing(connection, mailing.id)
     if done:
         job = "submit_batches" if mailing.planned_at else "plan_mailing"
-        offer(context, [Due(job, mailing.id, mailing.rules.queue)])
+        if not offer(context, [Due(job, mailing.id, mailing.rules.queue)]):
+            tell_queue_is_away()
     elif mailing.status in (MailingStatus.FINISHED, MailingStatus.CANCELLED):
         raise UsageError(f"{slug} is {mailing.status}; there is nothing to resume")
     _show(context, mailing.id, as_json, "goes on" if done else "was not paused")
@@ -77,14 +90,35 @@ def cancel(
     mailing = find_by_words(context.engine, context.settings.project, slug)
     if mailing.status is MailingStatus.FINISHED:
         raise UsageError(f"{slug} is finished: every message was handed over, nothing can be taken back")
-    states = overview(context.engine, mailing.id).whole.by_state
-    back = states[DeliveryState.PENDING] + states[DeliveryState.CLAIMED]
-    gone = mailing.audience - back - states[DeliveryState.CANCELLED] - states[DeliveryState.SKIPPED]
-    if not yes and not typer.confirm(f"Take back {back:,} messages? {gone:,} were handed over or are on their way."):
-        raise typer.Exit(1)
+    if mailing.status is not MailingStatus.CANCELLED:
+        agree(yes, _question(context, mailing), "Nothing was cancelled.")
     with writing(context.engine) as connection:
         done = cancel_mailing(connection, mailing.id, datetime.now(UTC))
-    _show(context, mailing.id, as_json, "cancelled" if done else "was cancelled already")
+    _show(context, mailing.id, as_json, _cancelled(context, mailing.id) if done else "was cancelled already")
+
+
+def _question(context: Context, mailing: Mailing) -> str:
+    if mailing.planned_at is None:
+        return "Cancel it? Nothing has been handed over yet."
+    states = overview(context.engine, mailing.id).whole.by_state
+    back = states[DeliveryState.PENDING] + states[DeliveryState.CLAIMED]
+    return (
+        f"Take back {back:,} of {mailing.audience:,} messages? {_gone(states):,} were handed over or are on their way."
+    )
+
+
+def _cancelled(context: Context, mailing_id: int) -> str:
+    """What cancelling could still take back, and what it could not, as the ledger has it afterwards."""
+    states = overview(context.engine, mailing_id).whole.by_state
+    if not sum(states.values()):
+        return "is cancelled: nobody gets it"
+    said = f"is cancelled: {states[DeliveryState.CANCELLED]:,} messages were taken back"
+    gone = _gone(states)
+    return f"{said}, {gone:,} had been handed over or were on their way" if gone else f"{said}, none had gone out"
+
+
+def _gone(states: dict[DeliveryState, int]) -> int:
+    return states[DeliveryState.SUBMITTED] + states[DeliveryState.SUBMITTING] + states[DeliveryState.UNCERTAIN]
 
 
 def _show(context: Context, mailing_id: int, as_json: bool, said: str) -> None:
@@ -92,5 +126,5 @@ def _show(context: Context, mailing_id: int, as_json: bool, said: str) -> None:
     if as_json:
         print_json(as_dict(seen))
     else:
-        out.print(f"{seen.mailing.key} {said}.")
+        say(f"{seen.mailing.key} {said}.")
         print_overview(seen)

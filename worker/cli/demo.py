@@ -6,6 +6,7 @@ The steps are in worker/cli/demo_steps.py; this module is the command and what i
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
 import time
@@ -18,8 +19,9 @@ import typer
 from rich.console import Console
 
 from worker.cli.demo_steps import Demo
-from worker.cli.shape import HERE, Project, app, err, out, print_json, table
-from worker.cli.watching import follow, print_overview
+from worker.cli.following import follow
+from worker.cli.shape import HERE, Project, app, err, out, print_json, say
+from worker.cli.watching import print_overview
 from worker.embedded.supervisor import Supervisor
 from worker.errors import UsageError
 from worker.usecases.overview import overview
@@ -39,38 +41,38 @@ def demo(
     project: Project = HERE,
 ) -> None:
     """Send the sample issue to invented readers: embedded Valkey, SQLite, mailroom, workers, clock and web."""
+    _require_source(project)
     said = err if as_json else out
     with _folder(keep) as folder, Supervisor(logs=folder / "logs") as supervisor:
         steps = Demo(project.resolve(), folder, subscribers, supervisor)
         began = time.monotonic()
-        _play(steps, said, quiet=as_json)
+        _play(steps, said)
         summary = steps.summary(time.monotonic() - began)
+        complete = steps.complete(summary)
         if as_json:
             print_json(summary)
         else:
-            _show(steps, summary)
+            _show(steps, summary, complete=complete)
         if not once:
-            _links(steps, said)
+            _links(steps, said, stays=True)
             supervisor.wait()
-            said.print("Stopping.")
-    if not steps.complete(summary):
+            said.print("\nStopping.")
+    if not complete:
         raise typer.Exit(1)
 
 
-def _play(steps: Demo, said: Console, *, quiet: bool) -> None:
-    said.print(f"Inventing {steps.subscribers:,} subscribers and importing them ...")
+def _play(steps: Demo, said: Console) -> None:
+    said.print(f"Inventing {_readers(steps.subscribers)} and importing the list ...")
     steps.import_readers()
     said.print("Starting Valkey, the mailroom, web, two bulk workers, prompt and clock ...")
     steps.start()
-    if not quiet:
-        _links(steps, said)
+    if said.is_terminal:
+        _links(steps, said, stays=False)
     mailing_id = steps.send()
-    if quiet:
-        steps.await_submitted(mailing_id)
-    else:
-        follow(steps.context.engine, mailing_id)
+    say(f"Sending “{steps.title}”, a free and a paid edition ...", console=said)
+    follow(steps.context.engine, mailing_id, said)
     steps.await_finished(mailing_id)
-    said.print("A reader brings a friend, and three readers apply to the launch ...")
+    said.print("A reader brings a friend, and others apply to the launch ...")
     steps.refer_and_apply()
     said.print("Turning the clock past the first-referral mail and the launch's reminder ...")
     for followup in steps.turn_clock():
@@ -78,39 +80,56 @@ def _play(steps: Demo, said: Console, *, quiet: bool) -> None:
     steps.await_events()
 
 
-def _show(steps: Demo, summary: dict[str, Any]) -> None:
+def _show(steps: Demo, summary: dict[str, Any], *, complete: bool) -> None:
     for mailing_id in steps.mailings:
         out.print()
         print_overview(overview(steps.context.engine, mailing_id))
     out.print()
-    made = table("what the mailroom saw", "#")
-    made.add_row("requests", f"{summary['requests']:,}")
-    made.add_row("messages", f"{summary['messages']:,}")
-    made.add_row("duplicates", f"{summary['duplicates']:,}")
-    made.add_row("seconds in all", f"{summary['seconds']:.1f}")
-    out.print(made)
+    say(
+        f"The mailroom took {summary['messages']:,} messages in {summary['requests']:,} requests; "
+        f"{summary['duplicates']:,} were duplicates. {summary['seconds']:.1f} s in all."
+    )
+    if complete:
+        say(("Everybody owed a message got it, once.", "bold green"))
+    else:
+        say(("Something is not as it should be: the tables above say what.", "bold red"))
 
 
-def _links(steps: Demo, said: Console) -> None:
+def _links(steps: Demo, said: Console, *, stays: bool) -> None:
+    where = shlex.quote(str(steps.folder))
     said.print()
-    said.print(f"  inbox      {steps.mailroom_url}/", soft_wrap=True)
-    said.print(
-        f"  dashboard  {steps.web_url}/ops/queues   (user {steps.user}, password {steps.password})", soft_wrap=True
-    )
-    said.print(
-        f"  folder     {steps.folder}   (every command works on it: broadsheet status --project ...)", soft_wrap=True
-    )
-    said.print("  Ctrl-C ends everything.\n")
+    said.print(f"  inbox    {steps.mailroom_url}/  (every message, as its reader gets it)", soft_wrap=True)
+    said.print(f"  queues   {steps.web_url}/ops/queues  (user {steps.user}, password {steps.password})", soft_wrap=True)
+    said.print(f"  project  {where}", soft_wrap=True)
+    if stays:
+        said.print(f"           broadsheet status --project {where}", soft_wrap=True)
+        said.print("\n  Everything stays up until Ctrl-C.")
+    else:
+        said.print()
+
+
+def _readers(number: int) -> str:
+    return "one reader" if number == 1 else f"{number:,} readers"
+
+
+def _require_source(project: Path) -> None:
+    for part in ("content", "emails"):
+        if not (project / part).is_dir():
+            raise UsageError(
+                f"{project.resolve()} has no folder {part}/, which the demo copies",
+                fix="run it in Broadsheet's own folder, or name a project with --project DIR",
+            )
 
 
 @contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
-        if any(keep.iterdir()):
+        if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
             raise UsageError(
-                f"{keep} is not empty", fix="give an empty folder, so that no database is mixed with another"
+                f"{keep} is not an empty folder",
+                fix="give an empty or a new one, so that no database is mixed with another",
             )
+        keep.mkdir(parents=True, exist_ok=True)
         yield keep.resolve()
         return
     folder = Path(tempfile.mkdtemp(prefix="broadsheet-demo-"))

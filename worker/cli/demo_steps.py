@@ -26,7 +26,7 @@ from worker.domain.sequence import launch_hour
 from worker.domain.subscriber import Plan, SubscriberStatus
 from worker.embedded.supervisor import Supervisor, free_port
 from worker.embedded.valkey import start_valkey
-from worker.errors import BroadsheetError
+from worker.errors import BroadsheetError, ServerError
 from worker.store.engine import reading, writing
 from worker.store.ledger.counts import count_outcomes
 from worker.store.ledger.mailings import list_mailings
@@ -43,6 +43,7 @@ from worker.usecases.schedule_broadcast import read_hour, schedule_broadcast
 LATENCY_SECONDS = 0.15  # what SendGrid's API takes, about
 BATCH_SIZE = 25  # so small that there is something to watch
 PATIENCE_SECONDS = 600.0
+START_SECONDS = 60.0  # what a process may take until it answers, on a busy machine
 
 
 class Demo:
@@ -55,6 +56,7 @@ class Demo:
         self.subscribers = subscribers
         self.password = secrets.token_urlsafe(9)
         self.mailings: list[int] = []
+        self.title = ""  # of the issue, once it is sent
         self._source = source
         self._supervisor = supervisor
         self._web_port, self._mailroom_port = free_port(), free_port()
@@ -81,17 +83,18 @@ class Demo:
         self._supervisor.start(
             "mailroom", [*BROADSHEET, *room], {"SENDGRID_API_KEY": self._settings["SENDGRID_API_KEY"]}
         )
-        self._await("the mailroom", lambda: bool(self._mailroom("public-key")))
+        self._await("mailroom", lambda: bool(self._mailroom("public-key")), START_SECONDS)
         self._settings["SENDGRID_WEBHOOK_PUBLIC_KEY"] = self._mailroom("public-key").decode().strip()
         self._write_env()
         del self.context  # the settings are complete now
         start_processes(self._supervisor, {"BROADSHEET_PROJECT": str(self.folder), **self._settings}, 2)
-        self._await("web", lambda: bool(_get(f"{self.web_url}/healthz")))
+        self._await("web", lambda: bool(_get(f"{self.web_url}/healthz")), START_SECONDS)
 
     def send(self) -> int:
         """Schedule the newest sample issue, and enqueue it as `broadsheet send` does."""
         context, now = self.context, datetime.now(UTC)
         issue = max(sources.list_issues(self.folder), key=lambda one: one.file)
+        self.title = issue.title
         mailing_id = schedule_broadcast(
             context.engine,
             issue,
@@ -106,17 +109,6 @@ class Demo:
         offer(context, [Due("plan_mailing", mailing_id, overview(context.engine, mailing_id).mailing.rules.queue)])
         self.mailings.append(mailing_id)
         return mailing_id
-
-    def await_submitted(self, mailing_id: int) -> None:
-        """Wait until nothing of a mailing is left to submit."""
-        open_states = (DeliveryState.PENDING, DeliveryState.CLAIMED, DeliveryState.SUBMITTING)
-
-        def reached() -> bool:
-            seen = overview(self.context.engine, mailing_id)
-            planned = seen.mailing.planned_at is not None
-            return planned and not any(seen.whole.by_state[state] for state in open_states)
-
-        self._await(f"mailing {mailing_id}", reached)
 
     def await_finished(self, mailing_id: int) -> None:
         """Wait until a mailing is finished; an uncertain or paused one is not waited for."""
@@ -249,15 +241,23 @@ class Demo:
     def _mailroom(self, what: str) -> bytes:
         return _get(f"{self.mailroom_url}/_mailroom/{what}")
 
-    def _await(self, what: str, reached: Callable[[], bool]) -> None:
-        until = time.monotonic() + PATIENCE_SECONDS
+    def _await(self, what: str, reached: Callable[[], bool], patience: float = PATIENCE_SECONDS) -> None:
+        until = time.monotonic() + patience
         while not reached():
             if time.monotonic() > until:
-                raise BroadsheetError(
-                    f"{what} did not get there in {PATIENCE_SECONDS:.0f} s", fix=f"look into {self.folder / 'logs'}"
+                tail = self._supervisor.tail(what) if what in ("web", "mailroom") else ""
+                raise ServerError(
+                    f"{what} did not get there in {patience:.0f} s\n{tail}".rstrip(),
+                    fix=f"look into {self.folder / 'logs'}; --keep DIR keeps them",
                 )
-            if ended := self._supervisor.wait(0.2):
-                raise BroadsheetError(f"{ended} ended by itself:\n{self._supervisor.tail(ended)}")
+            ended = self._supervisor.wait(0.2)
+            if self._supervisor.asked:  # Ctrl-C came while it waited
+                raise KeyboardInterrupt
+            if ended:
+                raise ServerError(
+                    f"{ended} ended by itself:\n{self._supervisor.tail(ended)}",
+                    fix="start the demo again: it takes free ports each time",
+                )
 
 
 def _move_launches(folder: Path, now: datetime) -> None:

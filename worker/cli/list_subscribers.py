@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, TextColumn
 
-from worker.cli.shape import HERE, AsJson, Project, app, err, open_context, out, print_json
+from worker.cli.shape import HERE, AsJson, Project, app, err, open_context, print_json, say
 from worker.errors import UsageError
 from worker.usecases.import_subscribers import import_subscribers
 
@@ -37,11 +37,11 @@ def import_list(
         numbers = {name: getattr(report, name) for name in ("added", "changed", "unchanged", "kept_back", "suppressed")}
         print_json({**numbers, "refused": refused})
     else:
-        out.print(
+        say(
             f"added {report.added:,}, changed {report.changed:,}, unchanged {report.unchanged:,}, "
             f"kept back {report.kept_back:,}, refused {len(report.refused):,}"
         )
         for row in report.refused[:20]:
-            err.print(f"  {file.name}:{row.line}: {row.reason}", markup=False)
+            say(f"  {file.name}:{row.line}: {row.reason}", console=err)
     if report.refused:
         raise typer.Exit(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,10 +9,31 @@ import typer
 
 from worker import sources
 from worker.cli.authoring import find_problems, print_problems
-from worker.cli.shape import HERE, AsJson, Project, app, err, local, offer, open_context, out, print_json, table
+from worker.cli.shape import (
+    HERE,
+    AsJson,
+    Project,
+    agree,
+    app,
+    err,
+    local,
+    offer,
+    open_context,
+    out,
+    print_json,
+    say,
+    show,
+    table,
+    tell_queue_is_away,
+)
+from worker.cli.watching import reasons
+from worker.context import Context
+from worker.domain.issue import Issue
 from worker.domain.subscriber import Plan
-from worker.errors import UsageError
+from worker.errors import BroadsheetError, UsageError
 from worker.render.preflight import Severity
+from worker.store.engine import reading
+from worker.store.ledger.mailings import find_mailing
 from worker.usecases.due import Due
 from worker.usecases.overview import overview
 from worker.usecases.schedule_broadcast import broadcast_key, preview_audience, read_hour, schedule_broadcast
@@ -34,11 +54,13 @@ def test(
     issue = sources.read_issue(context.settings.project, slug)
     plans = [edition] if edition else list(Plan)
     due = send_test(context.engine, issue, to=to, as_address=as_address or None, plans=plans, now=datetime.now(UTC))
-    offer(context, due)
+    if not offer(context, due):
+        tell_queue_is_away()
     if as_json:
         print_json({"mailings": [one.mailing_id for one in due]})
     else:
-        out.print(f"On its way: {', '.join(plans)} edition of {issue.slug} as [TEST] mail.", markup=False)
+        what = f"the {plans[0]} edition" if edition else "both editions"
+        say(f"On its way as [TEST] mail: {what} of {issue.slug}.")
 
 
 @app.command()
@@ -57,54 +79,59 @@ def send(
     settings, publication = context.settings, context.publication
     now = datetime.now(UTC)
     issue = sources.read_issue(settings.project, slug)
+    hour = read_hour(at or None, publication.slot.zone, now)
+    _refuse_second(context, issue, slug)
     problems = find_problems(context, issue)
-    if problems and not as_json:
-        print_problems(problems)
+    if problems:
+        print_problems(problems, err if as_json else out)
     if any(one.severity is Severity.ERROR for one in problems):
-        raise UsageError(
+        raise BroadsheetError(
             f"{issue.file} has errors and cannot be sent", fix=f"mend them; `broadsheet check {slug}` looks again"
         )
     chosen = segment or issue.audience
-    hour = read_hour(at or None, publication.slot.zone, now)
     audience = preview_audience(context.engine, publication, chosen)
     total = sum(parts.get("audience", 0) for parts in audience.values())
     if not as_json:
         _show(issue.title, chosen, audience, total, "now" if not at else local(hour.at, hour.zone))
     if not total:
-        raise UsageError(f"nobody would get it: the segment {chosen!r} has no subscriber who may be mailed")
-    _agree(yes, total)
+        raise BroadsheetError(
+            f"nobody would get it: the audience {chosen!r} holds no subscriber who may be mailed",
+            fix="import subscribers, or choose another audience with --segment",
+        )
+    agree(yes, f"Send to {total:,} {'reader' if total == 1 else 'readers'}?", "Nothing was sent.")
     mailing_id = schedule_broadcast(
         context.engine, issue, publication, segment=chosen, hour=hour, batch_size=settings.batch_size, now=now
     )
-    if mailing_id is None:
-        raise UsageError(
-            f"{broadcast_key(issue)} was scheduled before; an issue is broadcast once",
-            fix=f"`broadsheet status {slug}` shows how it stands",
-        )
+    if mailing_id is None:  # somebody was faster
+        raise _second(issue, slug)
     mailing = overview(context.engine, mailing_id).mailing
-    if not at:
-        offer(context, [Due("plan_mailing", mailing_id, mailing.rules.queue)])
+    if not at and not offer(context, [Due("plan_mailing", mailing_id, mailing.rules.queue)]):
+        tell_queue_is_away()
     if as_json:
         print_json({"mailing": mailing_id, "key": mailing.key, "send_at": hour.at, "audience": audience})
     else:
-        out.print(f"Scheduled as mailing {mailing_id}. `broadsheet status {slug} --watch` shows it go.")
+        say(f"Scheduled as mailing {mailing_id}. `broadsheet status {slug} --watch` shows it go.")
 
 
-def _agree(yes: bool, total: int) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("nobody is here to ask", fix="add --yes to send without asking")
-    if not typer.confirm(f"Send to {total:,} readers?"):
-        err.print("Nothing was sent.")
-        raise typer.Exit(1)
+def _refuse_second(context: Context, issue: Issue, slug: str) -> None:
+    with reading(context.engine) as connection:
+        if find_mailing(connection, broadcast_key(issue)) is not None:
+            raise _second(issue, slug)
 
 
-def _show(title: str, segment: str, audience: dict[str, dict[str, int]], total: int, when: str) -> None:
-    out.print(f"[bold]{title}[/]  to {segment}, {when}")
+def _second(issue: Issue, slug: str) -> UsageError:
+    return UsageError(
+        f"{issue.file} was sent or scheduled before; an issue is broadcast once",
+        fix=f"`broadsheet status {slug}` shows how it stands; what is new needs a new issue with an id of its own",
+    )
+
+
+def _show(title: str, audience_name: str, audience: dict[str, dict[str, int]], total: int, when: str) -> None:
+    say((title, "bold"), f"  to {audience_name}, {when}")
     made = table("edition", "#readers", "left out")
     for plan, parts in sorted(audience.items()):
-        left = ", ".join(f"{reason} {number:,}" for reason, number in sorted(parts.items()) if reason != "audience")
-        made.add_row(plan, f"{parts.get('audience', 0):,}", left)
+        made.add_row(
+            plan, f"{parts.get('audience', 0):,}", reasons({k: n for k, n in parts.items() if k != "audience"})
+        )
     made.add_row("all", f"{total:,}", "")
-    out.print(made)
+    show(made)

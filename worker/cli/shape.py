@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,10 +13,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from worker.config import load_settings
 from worker.context import Context
 from worker.domain.calendar import wall_time
+from worker.embedded.valkey import running_url
 from worker.errors import BroadsheetError, UsageError
 from worker.queue.connection import JobQueue
 from worker.queue.hints import enqueue_hints, fresh_window
@@ -38,8 +41,11 @@ Project = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of a table.")]
 
 HERE = Path()
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+PAPER_WIDTH = 10_000  # where no screen sets a limit, a table is as wide as what it holds
+
+# Text is printed as it is: a title may hold [brackets], and a name may look like an emoji's.
+out = Console(highlight=False, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def open_context(project: Path, *, database: bool = True) -> Context:
@@ -57,11 +63,37 @@ def open_context(project: Path, *, database: bool = True) -> Context:
     return context
 
 
-def offer(context: Context, due: Sequence[Due]) -> None:
-    """Enqueue what a use case returned. Where the queue is away, the clock finds it again within seconds."""
-    if not context.settings.redis_url:
+def offer(context: Context, due: Sequence[Due]) -> bool:
+    """Enqueue what a use case returned; False where no queue could be reached.
+
+    Nothing is lost then: the clock finds it again within seconds of being started. Without REDIS_URL this is the
+    embedded Valkey of a `broadsheet run` for the same project, if one is up.
+    """
+    settings = context.settings
+    url = settings.redis_url or running_url(settings.path(settings.state_dir) / "valkey")
+    if not url:
+        return False
+    logging.getLogger("broadsheet.queue").setLevel(logging.ERROR)  # the command says it in its own words
+    wanted = sum(one.lanes for one in due)
+    return enqueue_hints(JobQueue(url), due, window=fresh_window()) == wanted
+
+
+def tell_queue_is_away() -> None:
+    """What an author should know when `offer` found no queue."""
+    err.print(
+        "No queue can be reached now. Nothing is lost: it goes as soon as `broadsheet run` is up.", soft_wrap=True
+    )
+
+
+def agree(yes: bool, question: str, refusal: str) -> None:
+    """Ask before what cannot be undone; `refusal` says what a no means. Where nobody can be asked, --yes is needed."""
+    if yes:
         return
-    enqueue_hints(JobQueue(context.settings.redis_url), due, window=fresh_window())
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is here to ask", fix="add --yes to go on without asking")
+    if not typer.confirm(question, err=True):
+        err.print(refusal)
+        raise typer.Exit(1)
 
 
 def print_json(value: Any) -> None:
@@ -74,12 +106,33 @@ def local(at: datetime | None, zone: str) -> str:
     return "" if at is None else f"{wall_time(at, zone):%a %d %b %Y %H:%M} ({zone})"
 
 
+def short(at: datetime | None, zone: str) -> str:
+    """The same in a table, where the zone is named once."""
+    return "" if at is None else f"{wall_time(at, zone):%d %b %Y %H:%M}"
+
+
+def say(*parts: str | tuple[str, str], console: Console = out) -> None:
+    """One paragraph, of plain parts and (words, style): wrapped between words on a screen, one line anywhere else."""
+    console.print(Text.assemble(*parts), soft_wrap=not console.is_terminal)
+
+
 def table(*columns: str) -> Table:
-    """A table with these columns; those whose name starts with `#` hold numbers."""
-    made = Table(box=None, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 3, 0, 0))
+    """A table with these columns; `#` before a name is for numbers, `!` for what is shown whole however narrow it gets."""
+    made = Table(box=None, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        made.add_column(column.lstrip("#"), justify="right" if column.startswith("#") else "left")
+        made.add_column(
+            Text(column.lstrip("#!")),
+            justify="right" if column.startswith("#") else "left",
+            no_wrap=column[0] in "#!",
+            overflow="fold",
+        )
     return made
+
+
+def show(made: Table) -> None:
+    """Print a table: folded to fit a screen, and one line a row where it goes to a file or a pipe."""
+    page = out if out.is_terminal else Console(width=PAPER_WIDTH, highlight=False, markup=False, emoji=False)
+    page.print(made)
 
 
 def _plain_value(value: Any) -> Any:

@@ -1,30 +1,43 @@
-"""Watching: status, with a progress bar while it goes, and deliveries, one row per candidate."""
+"""Watching: status, with its progress while it goes, and deliveries, one row per candidate."""
 
 from __future__ import annotations
 
 import csv
 import json
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import datetime
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
-from worker.cli.shape import HERE, AsJson, Project, app, local, open_context, out, print_json, table
+from worker.cli.following import follow
+from worker.cli.shape import (
+    HERE,
+    AsJson,
+    Project,
+    app,
+    err,
+    local,
+    open_context,
+    out,
+    print_json,
+    say,
+    short,
+    show,
+    table,
+)
 from worker.context import Context
 from worker.domain.delivery import Counts, DeliveryState
-from worker.domain.mailing import MailingStatus
 from worker.errors import UsageError
-from worker.store.engine import Engine, reading
+from worker.store.engine import reading
 from worker.store.ledger.candidates import EXCLUDED, Candidate, stream_candidates
 from worker.usecases.overview import Overview, find_by_words, latest, overview
 
-_OPEN = (DeliveryState.PENDING, DeliveryState.CLAIMED, DeliveryState.SUBMITTING)
-_POLL_SECONDS = 0.5
-_RESTING = (MailingStatus.FINISHED, MailingStatus.CANCELLED, MailingStatus.PAUSED, MailingStatus.DRAFT)
+_PAGE_ROWS = 1_000  # of a table on a screen: it is printed page by page, never held as a whole
 
 
 @app.command()
@@ -77,43 +90,9 @@ def deliveries(
             _write_csv(rows)
         elif as_json:
             for row in rows:
-                print(json.dumps(asdict(row), default=str, ensure_ascii=False))
+                print(json.dumps(asdict(row), default=_iso, ensure_ascii=False))
         else:
             _write_table(rows, mailing.zone)
-
-
-def follow(engine: Engine, mailing_id: int) -> None:
-    """A progress bar with rate and time left, until nothing is left to submit. Ctrl-C ends the watching only."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=out) as bar:
-        task = bar.add_task("planning", total=None, rate="")
-        began: tuple[float, int] | None = None
-        while True:
-            seen = overview(engine, mailing_id)
-            left = sum(seen.whole.by_state[one] for one in _OPEN)
-            reached = seen.whole.audience - left
-            planned = seen.mailing.planned_at is not None
-            if planned:
-                began = began or (time.monotonic(), reached)
-                spent = time.monotonic() - began[0]
-                rate = f"{(reached - began[1]) / spent:,.0f}/s" if spent > 1 else ""
-                bar.update(
-                    task,
-                    description=seen.mailing.status,
-                    total=max(seen.whole.audience, 1),
-                    completed=reached,
-                    rate=rate,
-                )
-            if seen.mailing.status in _RESTING or (planned and left == 0) or seen.fenced:
-                return
-            time.sleep(_POLL_SECONDS)
 
 
 def needs_attention(seen: Overview) -> bool:
@@ -143,38 +122,50 @@ def as_dict(seen: Overview) -> dict[str, Any]:
 
 
 def print_overview(seen: Overview) -> None:
-    """One table per mailing: an edition a row."""
+    """One table per mailing, an edition a row; then whoever was left out, and what needs attention."""
     mailing = seen.mailing
-    out.print(f"[bold]{mailing.key}[/]  {mailing.status}  {local(mailing.send_at, mailing.zone)}")
-    shown = [one for one in DeliveryState if seen.whole.by_state[one] or one is DeliveryState.SUBMITTED]
-    made = table("edition", "#audience", *(f"#{one}" for one in shown), "skipped because")
-    for name, counts in [
-        *((plan.value, counts) for plan, counts in sorted(seen.editions.items())),
-        ("all", seen.whole),
-    ]:
-        cells = [f"{counts.by_state[one]:,}" for one in shown]
-        made.add_row(name, f"{counts.audience:,}", *cells, _reasons(counts.skipped))
-    out.print(made)
+    say((mailing.key, "bold"), f"  {mailing.status}  {local(mailing.send_at, mailing.zone)}")
+    if mailing.planned_at is not None:
+        show(_editions(seen))
     if seen.excluded:
-        out.print(f"left out when it was planned: {_reasons(seen.excluded)}")
+        say(f"left out when it was planned: {reasons(seen.excluded)}")
     for problem in (mailing.needs_attention, seen.fenced):
         if problem:
-            out.print(f"[bold red]needs attention:[/] {problem}", soft_wrap=True)
+            say(("needs attention: ", "bold red"), problem)
     if uncertain := seen.whole.by_state[DeliveryState.UNCERTAIN]:
-        out.print(
-            f"[bold red]{uncertain:,} uncertain:[/] handed over perhaps, never resent by themselves; an event settles them. "
+        say(
+            (f"{uncertain:,} uncertain: ", "bold red"),
+            "handed over perhaps, never resent by themselves; an event settles them. "
             f"`broadsheet deliveries {mailing.id} --state uncertain` lists them by name.",
-            soft_wrap=True,
         )
+
+
+def reasons(numbers: dict[str, int]) -> str:
+    """`bounced 1, unsubscribed 3`."""
+    return ", ".join(f"{reason} {number:,}" for reason, number in sorted(numbers.items()))
+
+
+def _editions(seen: Overview) -> Table:
+    always = (DeliveryState.SUBMITTED, DeliveryState.UNCERTAIN)
+    others = [s for s in DeliveryState if s not in (*always, DeliveryState.SKIPPED) and seen.whole.by_state[s]]
+    shown = [*others, *always]
+    made = table("edition", "#audience", *(f"#{one}" for one in shown), "skipped")
+    parts = [(plan.value, counts) for plan, counts in sorted(seen.editions.items())]
+    for name, counts in [*parts, *([("all", seen.whole)] if len(parts) != 1 else [])]:
+        skipped = f"{counts.by_state[DeliveryState.SKIPPED]:,}"
+        if counts.skipped:
+            skipped += f" ({reasons(counts.skipped)})"
+        made.add_row(name, f"{counts.audience:,}", *(f"{counts.by_state[one]:,}" for one in shown), skipped)
+    return made
+
+
+def _iso(value: datetime) -> str:
+    return value.isoformat()
 
 
 def _counts(counts: Counts) -> dict[str, Any]:
     states = {state.value: number for state, number in counts.by_state.items()}
     return {"audience": counts.audience, **states, "skipped_because": counts.skipped}
-
-
-def _reasons(reasons: dict[str, int]) -> str:
-    return ", ".join(f"{reason} {number:,}" for reason, number in sorted(reasons.items()))
 
 
 def _list(context: Context, as_json: bool) -> None:
@@ -185,17 +176,16 @@ def _list(context: Context, as_json: bool) -> None:
     if not mailings:
         out.print("Nothing has been scheduled yet. `broadsheet send SLUG` does.")
         return
-    made = table("#id", "mailing", "status", "hour", "#audience", "needs attention")
+    zone = context.publication.slot.zone
+    made = table("#id", "mailing", "!status", f"!hour in {zone}", "#audience")
     for one in mailings:
-        made.add_row(
-            str(one.id),
-            one.key,
-            one.status,
-            local(one.send_at, one.zone),
-            f"{one.audience:,}",
-            one.needs_attention or "",
-        )
-    out.print(made)
+        made.add_row(str(one.id), one.key, one.status, short(one.send_at, zone), f"{one.audience:,}")
+    show(made)
+    for one in mailings:
+        if one.needs_attention:
+            say((f"{one.id} needs attention: ", "bold red"), one.needs_attention)
+    if fenced := overview(context.engine, mailings[0].id).fenced:
+        say(("needs attention: ", "bold red"), fenced)
 
 
 def _write_csv(rows: Iterator[Candidate]) -> None:
@@ -206,13 +196,20 @@ def _write_csv(rows: Iterator[Candidate]) -> None:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
     # A spreadsheet runs what starts like a formula.
     text = "" if value is None else str(value)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _write_table(rows: Iterator[Candidate], zone: str) -> None:
-    made = table("address", "plan", "state", "reason", "submitted", "outcome")
-    for row in rows:
-        made.add_row(row.address, row.plan, row.state, row.reason, local(row.submitted_at, zone), row.outcome)
-    out.print(made)
+    found = False
+    while page := list(islice(rows, _PAGE_ROWS)):
+        found = True
+        made = table("address", "!plan", "!state", "reason", "!outcome", f"!submitted ({zone})")
+        for row in page:
+            made.add_row(row.address, row.plan, row.state, row.reason, row.outcome, short(row.submitted_at, zone))
+        show(made)
+    if not found:
+        err.print("Nobody.")

@@ -91,6 +91,11 @@ class Supervisor:
                 self._restarted.setdefault(name, 0)
             return child.pid
 
+    @property
+    def asked(self) -> bool:
+        """Whether a signal asked everything to end; `wait` returns at once from then on."""
+        return self._asked
+
     def pid(self, name: str) -> int:
         """The process id of a child (the newest one, after a restart)."""
         return self._children[name].pid

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from worker.domain.issue import Audio, Issue
 from worker.domain.subscriber import Plan
-from worker.errors import SourceError
+from worker.errors import SourceError, UnknownIssue
 from worker.sources.frontmatter import Sheet
 
 ISSUE_KEYS = frozenset({"id", "title", "subject", "preview", "audience", "audio", "comments"})
@@ -56,7 +56,7 @@ def read_issue(project: Path, slug_or_id: str) -> Issue:
     if broken:
         raise broken[0]
     known = ", ".join(issue.slug for issue in readable) or "none yet"
-    raise SourceError(f"there is no issue {slug_or_id!r}", file="content/issues", fix=f"the issues are: {known}")
+    raise UnknownIssue(f"there is no issue {slug_or_id!r}", file="content/issues", fix=f"the issues are: {known}")
 
 
 def new_issue(project: Path, title: str, on: date) -> Path:

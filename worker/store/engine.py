@@ -34,12 +34,19 @@ BUSY_SECONDS = 30  # a writer waits this long for SQLite's lock; transactions ar
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for `sqlite:///path` or `postgresql://...`; opens no connection yet."""
-    parsed = make_url(url)
-    backend = parsed.get_backend_name()
+    """An engine for `sqlite:///path` or `postgresql://...`; opens no connection yet. Raises SettingsError for a wrong URL."""
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (DatabaseError, ValueError):  # their own words may quote the URL, which may hold a password
+        raise SettingsError(["DATABASE_URL: must be sqlite:///path or postgresql://user:password@host/name"]) from None
     if backend == "sqlite":
         if parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(parsed.database).parent
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as wrong:
+                raise SettingsError([f"DATABASE_URL: the folder {folder} cannot be made: {wrong.strerror}"]) from None
         engine = sqlalchemy.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
