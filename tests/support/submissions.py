@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import orjson
+
 from worker.providers.base import Addressee, Mailbox, Submission
 
 KEY = "SG.invented-key.for-tests-0123456789"  # looks like one, opens nothing
 
 
 def make_addressee(number: int = 0, **fields: Any) -> Addressee:
-    """The number-th reader, with two merge values."""
+    """The number-th reader, with two merge values (`values` is given as a dict)."""
     given: dict[str, Any] = {
         "delivery_id": 1_000 + number,
         "address": f"reader{number}@example.com",
         "values": {"-bs00h-": "Zoë", "-bs01t-": f"https://letters.example.com/m/token{number}"},
         "unsubscribe_url": f"https://letters.example.com/u/token{number}",
     }
-    return Addressee(**(given | fields))
+    given |= fields
+    return Addressee(**given | {"values": orjson.dumps(given["values"]).decode()})
 
 
 def make_submission(count: int = 2, **fields: Any) -> Submission:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 BATCH_LIMIT = 1_000  # SendGrid: at most 1,000 personalizations in one request (its errors page, 2026-07)
 
@@ -87,9 +88,11 @@ class ClaimedBatch:
     lease_until: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """One delivery as `start` read it, with what merge tags need. `referral_count` is 0 unless asked for."""
+class Recipient(NamedTuple):
+    """One delivery that is owed, with what merge tags need. `referral_count` is 0 unless asked for.
+
+    A named tuple, as `Addressee` is: a thousand are made for each call, at a quarter of a frozen dataclass's cost.
+    """
 
     delivery_id: int
     subscriber_id: int

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,16 @@ class Mailbox:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Addressee:
-    """One recipient of a submission. `values` maps each merge tag of the edition to its escaped value."""
+class Addressee(NamedTuple):
+    """One recipient of a submission.
+
+    `values` is the text of a JSON object that maps each merge tag of the edition to its escaped value (a string). As
+    text, because it goes into the request as it is.
+    """
 
     delivery_id: int
     address: str
-    values: Mapping[str, str]
+    values: str
     unsubscribe_url: str
 
 

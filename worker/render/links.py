@@ -1,6 +1,6 @@
 """Signed short links: who a reader is, proven by the link alone, without a session or a row in a table.
 
-A token is base64url of `format byte + packed ids + 12 bytes of HMAC-SHA256`. Every purpose has its own MAC, so a link
+A token is base64url of `format byte + packed ids + 12 bytes of keyed BLAKE2b`. Every purpose has its own MAC, so a link
 to the preferences can never be replayed as an unsubscribe. Nothing expires: RFC 8058 wants old mail to be
 able to unsubscribe. What a link does is the web's business. Knows no address and no name.
 """
@@ -20,7 +20,6 @@ from worker.errors import LinkError
 MAC_BYTES = 12  # 96 bits: a forger needs 2^95 tries on average, and each try is a request to us
 TOKEN_LIMIT = 512  # characters; a longer one is not ours and is not even decoded
 
-_BLOCK = 64  # SHA-256's block in bytes, for RFC 2104
 _NARROW, _WIDE, _NAMED = 1, 2, 3
 _PACK_NARROW = struct.Struct(">cBII")  # with a letter in front, which is signed but not sent
 _PACK_WIDE = struct.Struct(">cBQQ")
@@ -63,11 +62,10 @@ class Signer:
     def __init__(self, secret: str) -> None:
         if not secret:
             raise ValueError("links cannot be signed with an empty secret")
-        # A key of its own: the same secret also signs the login. RFC 2104 with both key blocks hashed ahead, because
-        # hmac.digest() takes 3.4 us a call here and this 1.3; a test holds the two together.
-        key = hmac.digest(secret.encode(), b"broadsheet links 1", "sha256").ljust(_BLOCK, b"\0")
-        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key))
-        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key))
+        # A key of its own, for the same secret also signs the login. Keyed BLAKE2b is a MAC by design (RFC 7693), and
+        # one pass of it costs a third of HMAC-SHA256's four.
+        key = hmac.digest(secret.encode(), b"broadsheet links 1", "sha256")
+        self._keyed = hashlib.blake2b(key=key, digest_size=2 * MAC_BYTES)
 
     def unsubscribe_path(self, subscriber_id: int, mailing_id: int) -> str:
         """`/u/<token>`: the one-click unsubscribe of one message."""
@@ -82,15 +80,16 @@ class Signer:
         """Both of the above for the price of one signature. Written out, for it runs once per recipient."""
         if subscriber_id <= 0xFFFFFFFF and mailing_id <= 0xFFFFFFFF:
             signed = _PACK_NARROW.pack(b"r", _NARROW, subscriber_id, mailing_id)
-        else:
-            signed = _PACK_WIDE.pack(b"r", _WIDE, subscriber_id, mailing_id)
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(signed)
-        outer.update(inner.digest())
-        sent, digest = signed[1:], outer.digest()
-        unsubscribe = _base64(sent + digest[:MAC_BYTES], newline=False).translate(_URLSAFE, b"=").decode()
-        manage = _base64(sent + digest[MAC_BYTES : 2 * MAC_BYTES], newline=False).translate(_URLSAFE, b"=").decode()
-        return "/u/" + unsubscribe, "/m/" + manage
+            keyed = self._keyed.copy()
+            keyed.update(signed)
+            digest, sent = keyed.digest(), signed[1:]
+            # 9 bytes of ids and 12 of MAC are 28 characters without a remainder: both tokens in one pass.
+            both = _base64(sent + digest[:MAC_BYTES] + sent + digest[MAC_BYTES:], newline=False)
+            tokens = both.translate(_URLSAFE).decode()
+            return "/u/" + tokens[:28], "/m/" + tokens[28:]
+        signed = _PACK_WIDE.pack(b"r", _WIDE, subscriber_id, mailing_id)
+        sent, digest = signed[1:], self._digest(signed)
+        return "/u/" + _encoded(sent + digest[:MAC_BYTES]), "/m/" + _encoded(sent + digest[MAC_BYTES:])
 
     def confirm_path(self, subscriber_id: int, mailing_id: int = 0) -> str:
         """`/c/<token>`: confirms a sign-up."""
@@ -122,10 +121,9 @@ class Signer:
         return _unpacked(purpose, sent)
 
     def _digest(self, signed: bytes) -> bytes:
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(signed)
-        outer.update(inner.digest())
-        return outer.digest()
+        keyed = self._keyed.copy()
+        keyed.update(signed)
+        return keyed.digest()
 
 
 def referral_path(referral_code: str) -> str:

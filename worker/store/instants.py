@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, literal
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -49,20 +49,21 @@ class DatabaseNow(FunctionElement[datetime]):
     """The database's clock, in milliseconds, as an expression; `DatabaseNow(30_000)` is half a minute from now."""
 
     type = Instant()
-    inherit_cache = False
+    inherit_cache = True  # the offset is a parameter of the function, so it is part of the statement's cache key
 
     def __init__(self, plus_millis: int = 0) -> None:
-        super().__init__()
-        self.plus_millis = int(plus_millis)
+        super().__init__(literal(int(plus_millis), BigInteger))
 
 
 @compiles(DatabaseNow, "sqlite")
 def _sqlite(element: DatabaseNow, compiler: Any, **kw: Any) -> str:
     # unixepoch('subsec') needs SQLite 3.42; julianday is exact to well under a millisecond.
-    return f"(CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER) + {element.plus_millis})"
+    plus = compiler.process(element.clauses, **kw)
+    return f"(CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER) + {plus})"
 
 
 @compiles(DatabaseNow, "postgresql")
 def _postgresql(element: DatabaseNow, compiler: Any, **kw: Any) -> str:
     # clock_timestamp, not now(): a transaction that waited for a lock must not live in the past.
-    return f"(CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) + {element.plus_millis})"
+    plus = compiler.process(element.clauses, **kw)
+    return f"(CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) + CAST({plus} AS BIGINT))"

@@ -1,7 +1,8 @@
-"""Submit one batch: claim, start, call, settle. Every answer has one move; no transaction is open during the call."""
+"""Submit one batch: start, call, settle. Every answer has one move; no transaction is open during the call."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import assert_never
@@ -21,15 +22,15 @@ from worker.providers.base import (
     Unknown,
     Validated,
 )
-from worker.providers.sendgrid_limits import over_limit
 from worker.store.engine import Connection, writing
 from worker.store.ledger import settle
-from worker.store.ledger.claim import claim_batch, has_claimable, release_claim
+from worker.store.ledger.claim import release_claim
 from worker.store.ledger.due import database_clock
 from worker.store.ledger.mailings import pause_mailing
 from worker.store.ledger.split import split_batch
 from worker.store.ledger.start import skip_deliveries, start_batch
 from worker.usecases.desk import Desk, category
+from worker.usecases.ready_batch import ReadyBatch, write_addressees
 
 RATE_LIMIT_PAUSE = timedelta(seconds=10)  # where a 429 names no time
 LONGEST_PAUSE = timedelta(hours=1)  # a header may not stop a mailing for longer than this
@@ -43,56 +44,76 @@ class Round(Enum):
     STOP = "stop"
 
 
-def submit_next_batch(desk: Desk) -> Round:
-    """Submit one batch; STOP where none may go, or where the provider asked to wait."""
-    with writing(desk.engine) as connection:
-        batch = claim_batch(connection, desk.mailing.id, desk.terms.lease_millis)
-        beaten = batch is None and has_claimable(connection, desk.mailing.id)
-    if batch is None:
-        return Round.GO_ON if beaten else Round.STOP
+@dataclass(frozen=True)
+class Outgoing:
+    """A started batch and its POST."""
+
+    started: StartedBatch
+    submission: Submission
+
+
+def start(desk: Desk, ready: ReadyBatch) -> Outgoing | Round:
+    """Start a ready batch. Where there is nothing to call: STOP if it may not go, GO_ON if nobody is left in it."""
     with writing(desk.engine) as connection:
         started = start_batch(
-            connection, batch, desk.mailing, desk.terms.lease_millis, _now(), count_referrals=desk.counts_referrals
+            connection,
+            ready.batch,
+            desk.mailing,
+            desk.terms.lease_millis,
+            _now(),
+            owed=ready.owed,
+            count_referrals=desk.counts_referrals,
         )
         if started is None:
-            release_claim(connection, batch)
-    if started is None:
-        return Round.STOP
-    submission = _submission(desk, started)
-    if submission is None:
+            release_claim(connection, ready.batch)
+            return Round.STOP
+        addressees = _addressees(connection, desk, ready, started)
+    if not addressees:
         return Round.GO_ON
     desk.terms.mark.note(desk.identity, started.submission_id)
+    return Outgoing(started, _submission(desk, started, addressees))
+
+
+def call(desk: Desk, outgoing: Outgoing) -> Answer:
+    """Post it, once. What is raised is no answer: see `settle_broken`."""
     try:
-        answer = desk.provider.submit(submission)
+        return desk.provider.submit(outgoing.submission)
     except BroadsheetError as wrong:
         # Found before anything was sent: a submission SendGrid could only refuse as a whole.
-        return _settle(desk, started, submission, Refused(RefusalKind.MESSAGE, 0, wrong.what))
-    except BaseException as broken:
-        # Not an answer: a bug, or the job was stopped in mid-call. Nobody knows what left the house.
-        _settle(desk, started, submission, Unknown(f"the call broke off: {type(broken).__name__}"))
-        raise
-    return _settle(desk, started, submission, answer)
+        return Refused(RefusalKind.MESSAGE, 0, wrong.what)
 
 
-def _submission(desk: Desk, started: StartedBatch) -> Submission | None:
-    """The POST for a started batch; None where nobody is left in it."""
-    edition, writer = desk.editions[started.batch.edition_id], desk.writers[started.batch.edition_id]
-    addressees: list[Addressee] = []
-    too_large: list[int] = []
-    for recipient in started.recipients:
-        values, unsubscribe_url = writer.write(recipient)
-        if over_limit(values):
-            too_large.append(recipient.delivery_id)
-        else:
-            addressees.append(Addressee(recipient.delivery_id, recipient.address, values, unsubscribe_url))
-    if too_large:
-        with writing(desk.engine) as connection:
-            skip_deliveries(connection, too_large, SkipReason.UNMERGEABLE)
-            if not addressees:
-                settle.settle_empty(connection, started, _now())
-    if not addressees:
-        return None
-    publication, mailing = desk.terms.publication, desk.mailing
+def settle_answer(desk: Desk, outgoing: Outgoing, answer: Answer) -> Round:
+    """Write down what came back and move the batch."""
+    with writing(desk.engine) as connection:
+        return _move(connection, desk, outgoing.started, outgoing.submission, answer)
+
+
+def settle_broken(desk: Desk, outgoing: Outgoing, broken: BaseException) -> None:
+    """The call raised (a bug) or was stopped in the middle: nobody knows what left the house."""
+    settle_answer(desk, outgoing, Unknown(f"the call broke off: {type(broken).__name__}"))
+
+
+def _addressees(connection: Connection, desk: Desk, ready: ReadyBatch, started: StartedBatch) -> list[Addressee]:
+    """Who the call is for. A recipient that `start` gave back as it was keeps the merge values written before."""
+    if started.recipients == ready.owed:
+        written = list(ready.addressees)
+    else:
+        known = dict(zip(ready.owed, ready.addressees, strict=True))
+        fresh = [one for one in started.recipients if one not in known]
+        known.update(zip(fresh, write_addressees(desk.writers[ready.batch.edition_id], fresh), strict=True))
+        written = [known[one] for one in started.recipients]
+    addressees = [one for one in written if one is not None]
+    if len(addressees) != len(started.recipients):
+        lacking = [one.delivery_id for one, of in zip(started.recipients, written, strict=True) if of is None]
+        skip_deliveries(connection, lacking, SkipReason.UNMERGEABLE)
+        if not addressees:
+            settle.settle_empty(connection, started, _now())
+    return addressees
+
+
+def _submission(desk: Desk, started: StartedBatch, addressees: list[Addressee]) -> Submission:
+    publication, mailing, edition = desk.terms.publication, desk.mailing, desk.editions[started.batch.edition_id]
     return Submission(
         key=started.submission_key,
         sender=Mailbox(publication.sender, publication.name),
@@ -107,11 +128,6 @@ def _submission(desk: Desk, started: StartedBatch) -> Submission | None:
         send_at=mailing.send_at if mailing.sendgrid_batch_id else None,
         sandbox=desk.terms.sandbox,
     )
-
-
-def _settle(desk: Desk, started: StartedBatch, submission: Submission, answer: Answer) -> Round:
-    with writing(desk.engine) as connection:
-        return _move(connection, desk, started, submission, answer)
 
 
 def _move(connection: Connection, desk: Desk, started: StartedBatch, submission: Submission, answer: Answer) -> Round:

@@ -1,20 +1,23 @@
 """Submit a mailing's batches, one after another over one connection, for at most a slice of time.
 
-Claiming many in one job pays fork and handshake once. Nothing is lost when the process dies at any line: docs/delivery.md
-lists what each crash leaves, and tests/crash shows it.
+Claiming many in one job pays fork and handshake once. One call is in flight at a time, in a thread that knows no
+database; meanwhile the next batch is made ready, but started only when the call before it is settled. Nothing is lost
+when the process dies at any line: docs/delivery.md lists what each crash leaves, and tests/crash shows it.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from worker.providers.base import Provider
 from worker.store.engine import Engine, reading
 from worker.store.ledger.claim import has_claimable
-from worker.usecases.desk import open_desk
+from worker.usecases.desk import Desk, open_desk
 from worker.usecases.due import Due
-from worker.usecases.submit_batch import Round, submit_next_batch
+from worker.usecases.ready_batch import ReadyBatch, give_back, make_ready
+from worker.usecases.submit_batch import Outgoing, Round, call, settle_answer, settle_broken, start
 from worker.usecases.terms import Terms
 
 
@@ -36,9 +39,44 @@ def submit_batches(
     desk = open_desk(engine, provider, mailing_id, terms)
     if desk is None:
         return []
-    while monotonic() < until and not stopping():
-        if submit_next_batch(desk) is not Round.GO_ON:
-            break
+    _submit_all(desk, lambda: monotonic() < until and not stopping())
     with reading(engine) as connection:
         left = has_claimable(connection, mailing_id)
     return [Due("submit_batches", mailing_id, desk.mailing.rules.queue)] if left else []
+
+
+def _submit_all(desk: Desk, may_go_on: Callable[[], bool]) -> None:
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="call") as caller:
+        ready = make_ready(desk) if may_go_on() else None
+        while ready is not None:
+            outgoing = start(desk, ready)
+            if outgoing is Round.STOP:
+                return
+            ready, round_ = _next(desk, caller, outgoing if isinstance(outgoing, Outgoing) else None, may_go_on)
+            if ready is not None and (round_ is Round.STOP or not may_go_on()):
+                give_back(desk, ready)
+                return
+
+
+def _next(
+    desk: Desk, caller: ThreadPoolExecutor, outgoing: Outgoing | None, may_go_on: Callable[[], bool]
+) -> tuple[ReadyBatch | None, Round]:
+    """Call for one batch (if there is one) and make the next ready meanwhile; the next, and whether it may go."""
+    if outgoing is None:
+        return (make_ready(desk) if may_go_on() else None), Round.GO_ON
+    answering = caller.submit(call, desk, outgoing)
+    ready: ReadyBatch | None = None
+    trouble: BaseException | None = None
+    try:
+        ready = make_ready(desk) if may_go_on() else None
+        wait([answering])
+    except BaseException as wrong:  # whatever happened here, the call is on its way: it is settled first
+        trouble = wrong
+        wait([answering])
+    if broken := answering.exception():
+        settle_broken(desk, outgoing, broken)
+        raise broken
+    round_ = settle_answer(desk, outgoing, answering.result())
+    if trouble is not None:
+        raise trouble
+    return ready, round_

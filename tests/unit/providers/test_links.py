@@ -106,12 +106,13 @@ def test_another_secret_reads_nothing():
         Signer(SECRET + "x").read(token(SIGNER.manage_path(1, 2)), Purpose.MANAGE)
 
 
-def test_the_signature_is_hmac_sha256_as_the_standard_library_computes_it():
+@pytest.mark.parametrize(("subscriber", "mailing", "form"), [(12, 34, ">BII"), (2**33, 34, ">BQQ")])
+def test_the_signature_is_keyed_blake2b_over_purpose_and_ids(subscriber, mailing, form):
     key = hmac.digest(SECRET.encode(), b"broadsheet links 1", "sha256")
-    sent = struct.pack(">BII", 1, 12, 34)
-    digest = hmac.new(key, b"r" + sent, hashlib.sha256).digest()
-    assert SIGNER.unsubscribe_path(12, 34) == "/u/" + base64.urlsafe_b64encode(sent + digest[:12]).decode()
-    assert SIGNER.manage_path(12, 34) == "/m/" + base64.urlsafe_b64encode(sent + digest[12:24]).decode()
+    sent = struct.pack(form, 1 if form == ">BII" else 2, subscriber, mailing)
+    digest = hashlib.blake2b(b"r" + sent, key=key, digest_size=24).digest()
+    expected = [base64.urlsafe_b64encode(sent + part).decode().rstrip("=") for part in (digest[:12], digest[12:])]
+    assert SIGNER.reader_paths(subscriber, mailing) == ("/u/" + expected[0], "/m/" + expected[1])
 
 
 def test_an_empty_secret_signs_nothing():

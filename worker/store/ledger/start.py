@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, insert, literal, select, update
+from sqlalchemy import Select, bindparam, func, insert, literal, or_, select, update
 
 from worker.domain.address import address_key
 from worker.domain.delivery import BatchStatus, ClaimedBatch, Recipient, SkipReason, StartedBatch
@@ -46,33 +46,14 @@ def _start_statement(lease_millis: int) -> Any:
     )
 
 
-@cache
-def _owed(kind: MailingKind, launch_id: str | None, count_referrals: bool) -> Select[Any]:
-    """Every delivery of a batch that is still owed, with what decides about it now and what merge tags need."""
-    outsiders = KINDS[kind].outsiders
-    own_key = suppressions.c.address_key == (deliveries.c.address_key if outsiders else subscribers.c.address_key)
-    brought = (
-        select(func.count())
-        .select_from(referrals)
-        .where(referrals.c.referrer_id == subscribers.c.id, referrals.c.confirmed_at.is_not(None))
-        .scalar_subquery()
-    )
+def _deliveries(kind: MailingKind, launch_id: str | None, *columns: Any) -> Select[Any]:
+    """`columns` of every delivery of a batch that is still owed, beside its subscriber and the suppression, if any."""
+    key = deliveries.c.address_key if KINDS[kind].outsiders else subscribers.c.address_key
     return (
-        select(
-            deliveries.c.id,
-            # A test or an alert must not carry somebody's working unsubscribe link to another address.
-            literal(0) if outsiders else deliveries.c.subscriber_id,
-            func.coalesce(deliveries.c.address, subscribers.c.address),
-            func.coalesce(subscribers.c.name, ""),
-            func.coalesce(subscribers.c.referral_code, ""),
-            brought if count_referrals else literal(0),
-            skip_reason(kind, launch_id),
-            deliveries.c.address_key,
-            subscribers.c.address_key,
-        )
+        select(*columns)
         .select_from(deliveries)
         .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-        .outerjoin(suppressions, own_key)
+        .outerjoin(suppressions, suppressions.c.address_key == key)
         .where(
             deliveries.c.batch_id == bindparam("batch"),
             deliveries.c.skipped_reason.is_(None),
@@ -82,7 +63,52 @@ def _owed(kind: MailingKind, launch_id: str | None, count_referrals: bool) -> Se
     )
 
 
+def _recipient(kind: MailingKind, count_referrals: bool) -> tuple[Any, ...]:
+    """The columns of a Recipient, in its order."""
+    brought = (
+        select(func.count())
+        .select_from(referrals)
+        .where(referrals.c.referrer_id == subscribers.c.id, referrals.c.confirmed_at.is_not(None))
+        .scalar_subquery()
+    )
+    return (
+        deliveries.c.id,
+        # A test or an alert must not carry somebody's working unsubscribe link to another address.
+        literal(0) if KINDS[kind].outsiders else deliveries.c.subscriber_id,
+        func.coalesce(deliveries.c.address, subscribers.c.address),
+        func.coalesce(subscribers.c.name, ""),
+        func.coalesce(subscribers.c.referral_code, ""),
+        brought if count_referrals else literal(0),
+    )
+
+
+@cache
+def _owed(kind: MailingKind, launch_id: str | None, count_referrals: bool) -> Select[Any]:
+    return _deliveries(kind, launch_id, *_recipient(kind, count_referrals))
+
+
+@cache
+def _changed(kind: MailingKind, launch_id: str | None, count_referrals: bool) -> Select[Any]:
+    """Only those whom something has happened to: a reason to skip them, or another address than was planned."""
+    reason = skip_reason(kind, launch_id)
+    moved = subscribers.c.address_key.is_distinct_from(deliveries.c.address_key)
+    happened = reason.is_not(None) if KINDS[kind].outsiders else or_(reason.is_not(None), moved)
+    columns = (*_recipient(kind, count_referrals), reason, subscribers.c.address_key)
+    return _deliveries(kind, launch_id, *columns).where(happened)
+
+
 _submit = insert(submissions).returning(submissions.c.id)
+
+
+def read_owed(
+    connection: Connection, batch: ClaimedBatch, mailing: Mailing, *, count_referrals: bool = False
+) -> list[Recipient]:
+    """Everybody a claimed batch is owed to, so that their merge values can be written before it starts.
+
+    Whether they may still be mailed, and where, `start_batch` decides.
+    """
+    rows = connection.execute(_owed(mailing.kind, mailing.launch_id, count_referrals), {"batch": batch.id})
+    return [Recipient._make(row) for row in rows]
 
 
 def start_batch(
@@ -92,20 +118,22 @@ def start_batch(
     lease_millis: int,
     now: datetime,
     *,
+    owed: Sequence[Recipient] | None = None,
     count_referrals: bool = False,
 ) -> StartedBatch | None:
     """Start a claimed batch; None where it is not this claim's any more, its lease ran out, or the mailing may not go.
 
-    A batch in which nobody is left ends as `empty` and comes back without recipients: there is nothing to call.
+    `owed` is what `read_owed` found under this claim. Its recipients come back as they are, without those who may no
+    longer be mailed and with a new Recipient for each whose address changed. A batch in which nobody is left ends as
+    `empty` and comes back without recipients: there is nothing to call.
     """
-    statement = _start_statement(lease_millis)
     owned = {"batch": batch.id, "token": batch.token, "generation_now": batch.generation}
-    if changed(connection, statement, owned) != 1:
+    if changed(connection, _start_statement(lease_millis), owned) != 1:
         return None
-    rows = connection.execute(_owed(mailing.kind, mailing.launch_id, count_referrals), {"batch": batch.id}).all()
-    recipients = [Recipient(*row[:6]) for row in rows if row[6] is None and row[7] == row[8]]
-    if len(recipients) != len(rows):
-        recipients = _part(connection, mailing, rows)
+    if owed is None:
+        owed = read_owed(connection, batch, mailing, count_referrals=count_referrals)
+    happened = connection.execute(_changed(mailing.kind, mailing.launch_id, count_referrals), {"batch": batch.id}).all()
+    recipients = _without(connection, mailing, owed, happened) if happened else tuple(owed)
     if not recipients:
         _end_empty(connection, batch)
         return StartedBatch(batch, 0, "", ())
@@ -124,7 +152,7 @@ def start_batch(
     log_move(
         "batch", batch.id, BatchStatus.CLAIMED, BatchStatus.SUBMITTING, mailing=mailing.id, submission=submission_id
     )
-    return StartedBatch(batch, submission_id, key, tuple(recipients))
+    return StartedBatch(batch, submission_id, key, recipients)
 
 
 def skip_deliveries(connection: Connection, delivery_ids: Sequence[int], reason: SkipReason) -> None:
@@ -134,40 +162,33 @@ def skip_deliveries(connection: Connection, delivery_ids: Sequence[int], reason:
         changed(connection, update(deliveries).where(deliveries.c.id.in_(part)).values(skipped_reason=reason))
 
 
-def _part(connection: Connection, mailing: Mailing, rows: Sequence[Any]) -> list[Recipient]:
-    """Skip whoever may not be mailed, follow those who changed their address, and return the rest."""
+def _without(
+    connection: Connection, mailing: Mailing, owed: Sequence[Recipient], happened: Sequence[Any]
+) -> tuple[Recipient, ...]:
+    """`owed` without whoever may not be mailed; those who moved get their new address."""
     skipped: dict[SkipReason, list[int]] = {}
-    kept: list[Recipient] = []
-    for row in rows:
-        reason = SkipReason(row[6]) if row[6] else None
-        if (
-            reason is None
-            and not mailing.rules.outsiders
-            and row[7] != row[8]
-            and not _follow(connection, mailing, row)
-        ):
+    moved: dict[int, Recipient] = {}
+    for row in happened:
+        recipient, reason, key = Recipient._make(row[:6]), row[6], row[7]
+        if reason is None and not _follow(connection, mailing, recipient, key):
             reason = SkipReason.DUPLICATE
         if reason is None:
-            kept.append(Recipient(*row[:6]))
+            moved[recipient.delivery_id] = recipient
         else:
-            skipped.setdefault(reason, []).append(row[0])
-    for reason, ids in skipped.items():
-        skip_deliveries(connection, ids, reason)
-    return kept
+            skipped.setdefault(SkipReason(reason), []).append(recipient.delivery_id)
+    for why, ids in skipped.items():
+        skip_deliveries(connection, ids, why)
+    gone = {delivery_id for ids in skipped.values() for delivery_id in ids}
+    return tuple(moved.get(one.delivery_id, one) for one in owed if one.delivery_id not in gone)
 
 
-def _follow(connection: Connection, mailing: Mailing, row: Any) -> bool:
+def _follow(connection: Connection, mailing: Mailing, recipient: Recipient, key: str | None) -> bool:
     """Note a reader's new address on the delivery; False where another delivery of the mailing goes to it already."""
-    new_key = row[8] or address_key(row[2])
+    new_key = key or address_key(recipient.address)
     other = deliveries.alias()
     taken = select(other.c.id).where(other.c.mailing_id == mailing.id, other.c.address_key == new_key).exists()
-    return (
-        changed(
-            connection,
-            update(deliveries).where(deliveries.c.id == row[0], ~taken).values(address_key=new_key),
-        )
-        == 1
-    )
+    moving = update(deliveries).where(deliveries.c.id == recipient.delivery_id, ~taken).values(address_key=new_key)
+    return changed(connection, moving) == 1
 
 
 def _end_empty(connection: Connection, batch: ClaimedBatch) -> None:
