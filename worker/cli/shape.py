@@ -80,9 +80,7 @@ def offer(context: Context, due: Sequence[Due]) -> bool:
 
 def tell_queue_is_away() -> None:
     """What an author should know when `offer` found no queue."""
-    err.print(
-        "No queue can be reached now. Nothing is lost: it goes as soon as `broadsheet run` is up.", soft_wrap=True
-    )
+    say("No queue can be reached now. Nothing is lost: it goes as soon as `broadsheet run` is up.", console=err)
 
 
 def agree(yes: bool, question: str, refusal: str) -> None:

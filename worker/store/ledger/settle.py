@@ -156,13 +156,16 @@ def uncertain_in_a_row(connection: Connection, mailing_id: int, limit: int = 3) 
 
 
 def hold_back(connection: Connection, mailing_id: int, not_before: datetime) -> None:
-    """Keep every pending batch of a mailing back until `not_before` (a rate limit is the account's, not the batch's)."""
+    """Keep every batch of a mailing back until `not_before` (a rate limit is the account's, not the batch's).
+
+    A claimed one too: it is ready to be called for, and is pending again once its holder hears of the wait.
+    """
     changed(
         connection,
         update(batches)
         .where(
             batches.c.mailing_id == mailing_id,
-            batches.c.status == BatchStatus.PENDING,
+            batches.c.status.in_((BatchStatus.PENDING, BatchStatus.CLAIMED)),
             or_(batches.c.not_before.is_(None), batches.c.not_before < not_before),
         )
         .values(not_before=not_before),
