@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from worker.cli.shape import err, say
+from worker.cli.shape import close_contexts, err, say
 from worker.errors import BroadsheetError, SettingsError, UnknownIssue, UsageError
 from worker.store.engine import DatabaseError
 
@@ -39,6 +39,8 @@ def run_quietly(command: Callable[[], None]) -> int:
         place = f"{trouble.filename}: " if trouble.filename else ""
         _tell(f"{place}{trouble.strerror or type(trouble).__name__}", "check the path, its permissions and the disk")
         return 1
+    finally:
+        close_contexts()
     return 0
 
 

@@ -41,6 +41,7 @@ Project = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of a table.")]
 
 HERE = Path()
+_opened: list[Context] = []
 PAPER_WIDTH = 10_000  # where no screen sets a limit, a table is as wide as what it holds
 
 # Text is printed as it is: a title may hold [brackets], and a name may look like an emoji's.
@@ -55,12 +56,20 @@ def open_context(project: Path, *, database: bool = True) -> Context:
             f"{project.resolve()} has no folder content/", fix="give the project's folder with --project DIR"
         )
     context = Context(load_settings(project))
+    _opened.append(context)
     if database:
         if context.settings.database_url.startswith("sqlite"):
             migrate(context.engine)  # one author, one file: nothing to coordinate
         else:
             require_current(context.engine)
     return context
+
+
+def close_contexts() -> None:
+    """Close the connections of every context a command opened; called when it ends, however it ends."""
+    while _opened:
+        if engine := vars(_opened.pop()).get("engine"):  # only if it was opened
+            engine.dispose()
 
 
 def offer(context: Context, due: Sequence[Due]) -> bool:
