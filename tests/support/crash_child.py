@@ -1,0 +1,95 @@
+"""Started as a process of its own: loads everything once, then forks for every point, so that one costs milliseconds.
+
+Reads one JSON object a line and answers with one: `count` runs a scenario to its end and names its points; `run` forks
+a child that is killed or frozen at one of them; `thaw` lets a frozen one go on and waits for its end.
+"""
+
+import json
+import os
+import signal
+import sys
+import traceback
+from functools import cache
+
+from tests.support.crash_bench import Bench
+from tests.support.crash_points import Points
+from tests.support.crash_scenarios import SCENARIOS
+from worker.store.engine import open_engine
+
+
+@cache
+def _opened(url, every):
+    points = Points(every=every)
+    engine = open_engine(url)
+    points.watch(engine)
+    return engine, points
+
+
+def _play(job):
+    engine, points = _opened(job["database"], job["every"])
+    bench = Bench(engine, job["database"], job["room"], job["folder"], points)
+    SCENARIOS[job["scenario"]].run(bench, job["ids"])
+
+
+def count(job):
+    """In this very process: what is compiled now is inherited by every child."""
+    engine, points = _opened(job["database"], job["every"])
+    points.disarm()
+    _play(job)
+    engine.dispose()
+    return {"points": points.names}
+
+
+def run(job):
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reading)
+        _child(job, writing)
+    os.close(writing)
+    how = _ended(pid, os.WUNTRACED)
+    with os.fdopen(reading, "rb") as pipe:
+        # A frozen child keeps its end open: what it told is there already, and no end of file will come.
+        os.set_blocking(reading, False)
+        told = (pipe.read() or b"").decode()
+    return {"pid": pid, "how": how, "at": told}
+
+
+def thaw(job):
+    os.kill(job["pid"], signal.SIGCONT)
+    return {"pid": job["pid"], "how": _ended(job["pid"], 0), "at": ""}
+
+
+def _child(job, writing):
+    code = 1
+    try:
+        _engine, points = _opened(job["database"], job["every"])
+        points.arm(job["at"], signal.Signals[job["signal"]], lambda name: os.write(writing, name.encode()))
+        _play(job)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _ended(pid, options):
+    _, status = os.waitpid(pid, options)
+    if os.WIFSTOPPED(status):
+        return "frozen"
+    if os.WIFSIGNALED(status):
+        return "killed" if os.WTERMSIG(status) == signal.SIGKILL else f"signal {os.WTERMSIG(status)}"
+    return f"exit {os.WEXITSTATUS(status)}"
+
+
+def main():
+    doers = {"count": count, "run": run, "thaw": thaw}
+    for line in sys.stdin:
+        job = json.loads(line)
+        sys.stdout.write(json.dumps(doers[job["do"]](job)) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""Drives the crash tests: one warm process that forks, one database restored before every point, one mailroom each."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from tests.support.crash_bench import Bench
+from tests.support.crash_checks import check_after_recovery, check_meanwhile
+from tests.support.crash_scenarios import SCENARIOS
+from worker.mailroom.options import MailroomOptions
+from worker.mailroom.server import Mailroom
+from worker.store.engine import open_engine
+from worker.store.installation import name_installation
+from worker.store.tables import metadata
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Warm:
+    """The process that forks (tests/support/crash_child.py)."""
+
+    def __enter__(self):
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "tests.support.crash_child"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *_):
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait(20)
+
+    def ask(self, do, **job):
+        self._process.stdin.write(json.dumps({"do": do, **job}) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, "the forking process is gone; its error stands above"
+        return json.loads(answer)
+
+
+@dataclass
+class Outcome:
+    """One scenario on one database."""
+
+    scenario: str
+    database: str
+    points: int = 0
+    seconds: float = 0.0
+    failures: list[str] = field(default_factory=list)
+
+
+class Stage:
+    """A database with what was there before, given back unchanged before every point."""
+
+    def __init__(self, scenario, url, folder, *, every):
+        self.name = scenario
+        self.scenario = SCENARIOS[scenario]
+        self.url = url
+        self.folder = folder
+        self.every = every
+        self.engine = open_engine(url)
+        self._sqlite = Path(make_url(url).database) if url.startswith("sqlite") else None
+        self._before = folder / "before"
+        self.ids = {}
+
+    def __enter__(self):
+        if self._sqlite:
+            self._build()
+            self.engine.dispose()
+            self._before.mkdir(parents=True)
+            shutil.copyfile(self._sqlite, self._before / "broadsheet.db")
+            shutil.copytree(self._play, self._before / "play")
+        return self
+
+    def __exit__(self, *_):
+        self.engine.dispose()
+
+    @property
+    def _play(self):
+        return self.folder / "play"
+
+    def restore(self):
+        """As it was before the scenario, with the mailroom's keeping and the mark outside the database."""
+        self.engine.dispose()
+        if not self._sqlite:
+            self._empty()
+            self._build()
+            return
+        shutil.rmtree(self._play, ignore_errors=True)
+        shutil.copytree(self._before / "play", self._play)
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self._sqlite}{suffix}").unlink(missing_ok=True)
+        shutil.copyfile(self._before / "broadsheet.db", self._sqlite)
+
+    def room(self, *script):
+        """A mailroom that goes on where the last one of this point ended."""
+        room = Mailroom(MailroomOptions(keep=self._play / "mailroom"))
+        room.script_faults(*script)
+        return room
+
+    def bench(self, room):
+        return Bench(self.engine, self.url, room.url, self._play)
+
+    def job(self, room, **rest):
+        return {
+            "scenario": self.name,
+            "database": self.url,
+            "room": room.url,
+            "folder": str(self._play),
+            "ids": self.ids,
+            "every": self.every,
+            **rest,
+        }
+
+    def _build(self):
+        shutil.rmtree(self._play, ignore_errors=True)
+        with self.room(*self.scenario.before) as room:
+            self.ids = json.loads(json.dumps(self.scenario.prepare(self.bench(room))))
+
+    def _empty(self):
+        names = ", ".join(table.name for table in metadata.sorted_tables)
+        with self.engine.begin() as connection:
+            connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
+            name_installation(connection)
+
+
+def kill_at_every_point(warm, stage):
+    """Count the scenario's points, then die at each of them in turn and recover; what failed is in the outcome."""
+    outcome = Outcome(stage.name, stage.engine.dialect.name)
+    began = time.monotonic()
+    stage.restore()
+    with stage.room(*stage.scenario.faults) as room:
+        names = warm.ask("count", **stage.job(room))["points"]
+    outcome.points = len(names)
+    for at, name in enumerate(names, 1):
+        try:
+            die_at(warm, stage, at)
+        except Exception as wrong:
+            outcome.failures.append(f"killed at point {at} of {len(names)}, {name}: {type(wrong).__name__}: {wrong}")
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def die_at(warm, stage, at):
+    """One point: die, look, recover, look again."""
+    stage.restore()
+    with stage.room(*stage.scenario.faults) as room:
+        ended = warm.ask("run", at=at, signal="SIGKILL", **stage.job(room))
+    # With two threads the order of points varies a little, and so may the number of them.
+    assert ended["how"] in ("killed", "exit 0"), ended
+    with stage.room() as room:
+        bench = stage.bench(room)
+        check_meanwhile(bench)
+        stage.scenario.again(bench, stage.ids)
+    check_after_recovery(bench, stage.ids)

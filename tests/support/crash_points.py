@@ -1,0 +1,77 @@
+"""Points at which a process may be killed or frozen: every statement, every commit, every call to the provider.
+
+Nothing in the product knows of them: they are found through SQLAlchemy's engine events and a provider around the
+provider, so new code gets new points by itself.
+"""
+
+import os
+import signal
+
+from sqlalchemy import event
+
+
+class Points:
+    """Counts what is reached and, at the `at`-th point (from 1), sends this process `signum`.
+
+    `tell` is given the point's name just before. `every` takes the moments after each statement too; without it only
+    those that differ by what the world outside has seen.
+    """
+
+    def __init__(self, *, every=False):
+        self.every = every
+        self.names = []
+        self._at = None
+        self._signum = signal.SIGKILL
+        self._tell = None
+
+    def arm(self, at, signum, tell):
+        """Count from the beginning, and act at the `at`-th point."""
+        self.names = []
+        self._at, self._signum, self._tell = at, signum, tell
+
+    def disarm(self):
+        """Count from the beginning, and never act."""
+        self.names = []
+        self._at = None
+
+    def reach(self, name):
+        """A point is reached, by any thread."""
+        self.names.append(name)
+        if self._at == len(self.names):
+            self._tell(name)
+            os.kill(os.getpid(), self._signum)
+
+    def watch(self, engine):
+        """Count the engine's statements and commits."""
+        event.listen(engine, "before_cursor_execute", self._before)
+        event.listen(engine, "commit", lambda _connection: self.reach("before the commit"))
+        # A connection goes back to the pool once its transaction has ended.
+        event.listen(engine, "checkin", lambda *_: self.reach("after the transaction"))
+        if self.every:
+            event.listen(engine, "after_cursor_execute", self._after)
+
+    def around(self, provider):
+        """A provider that counts the moments before and after each call of `provider`."""
+        return _Watched(provider, self)
+
+    def _before(self, _connection, _cursor, statement, *_):
+        self.reach(f"before {_short(statement)}")
+
+    def _after(self, _connection, _cursor, statement, *_):
+        self.reach(f"after {_short(statement)}")
+
+
+class _Watched:
+    def __init__(self, provider, points):
+        self._provider = provider
+        self._points = points
+
+    def submit(self, submission):
+        self._points.reach("before the call")
+        answer = self._provider.submit(submission)
+        self._points.reach(f"after the call: {type(answer).__name__}")
+        return answer
+
+
+def _short(statement):
+    return " ".join(statement.split())[:70]
