@@ -95,7 +95,7 @@ def submission_of(count: int) -> Submission:
     addressees = []
     for number in range(count):
         recipient = Recipient(number, number, f"reader{number}@example.com", "Zoë Quill", f"code{number}")
-        values, url = writer.write_json(recipient)
+        values, url = writer.write(recipient)
         addressees.append(make_addressee(number, unsubscribe_url=url)._replace(values=values))
     return make_submission(addressees=tuple(addressees), html="<p>Hello -bs00h-</p>" * 1250, text="Hello " * 1300)
 
@@ -128,7 +128,7 @@ def parts() -> None:
     writer = MergeWriter(TAGS, "https://letters.example.com", Signer("an invented secret"), 7, None)
     recipients = [Recipient(n, n, f"reader{n}@example.com", "Zoë Quill", f"code{n}") for n in range(1000)]
     body = build_payload(submission)
-    print(f"merge values of 1,000       {best_ms(lambda: [writer.write_json(r) for r in recipients]):6.2f} ms")
+    print(f"merge values of 1,000       {best_ms(lambda: [writer.write(r) for r in recipients]):6.2f} ms")
     print(
         f"their size looked at        {best_ms(lambda: [over_limit(a.values) for a in submission.addressees]):6.2f} ms"
     )

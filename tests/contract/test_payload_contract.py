@@ -105,7 +105,7 @@ def test_no_name_and_no_subject_makes_a_payload_that_sendgrid_refuses(validator,
     addressees = []
     for number, name in enumerate(names):
         recipient = Recipient(number, number, f"reader{number}@example.com", name, f"code{number}")
-        addressees.append(Addressee(number, recipient.address, *writer.write_json(recipient)))
+        addressees.append(Addressee(number, recipient.address, *writer.write(recipient)))
     submission = make_submission(addressees=tuple(addressees), subject=subject)
     assert faults(validator, submission) == []
     rows = orjson.loads(build_payload(submission))["personalizations"]

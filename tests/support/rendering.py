@@ -100,7 +100,7 @@ def make_facts(**changes: object) -> Facts:
     fields: dict[str, object] = {
         "subscribers": 4213,
         "now": NOW,
-        "base_url": "http://127.0.0.1:8025",
+        "base_url": "https://letters.example.com",
         "launches": {launch.id: launch},
     }
     return Facts(**{**fields, **changes})  # type: ignore[arg-type]

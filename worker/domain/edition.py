@@ -31,7 +31,11 @@ class MergeName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MergeTag:
-    """One placeholder in an edition. `tag` has a fixed width (`-bs00h-`), so none is a prefix of another."""
+    """One placeholder in an edition. `tag` has a fixed width (`-bs00h-`), so none is a prefix of another.
+
+    A link's tag stands only for the reader's own end of the address (a token, a code); the address before it is in
+    the edition. So one value of 28 characters serves HTML, text and every link, and its place is always URL.
+    """
 
     tag: str
     name: MergeName

@@ -35,7 +35,7 @@ def render_editions(
 def render_edition(tree: Tree, scene: Scene, templates: Templates, message: str = "issue") -> Edition:
     """One plan's edition of an uncut tree."""
     _refuse_lookalikes(scene)
-    tags = MergeTags(scene.text.file)
+    tags = MergeTags(scene.text.file, scene.facts.base_url)
     readable = cut(tree, scene.plan)
     subject = _line(tags, scene.text.subject[scene.plan], scene.text.file)
     preheader = _line(tags, scene.text.preview[scene.plan], scene.text.file)
@@ -46,7 +46,7 @@ def render_edition(tree: Tree, scene: Scene, templates: Templates, message: str 
 
 def mjml_of(tree: Tree, scene: Scene, templates: Templates, message: str = "issue") -> str:
     """The MJML one edition is made from, before the guard; for designers."""
-    return templates.mjml(cut(tree, scene.plan), scene, MergeTags(scene.text.file), message)
+    return templates.mjml(cut(tree, scene.plan), scene, MergeTags(scene.text.file, scene.facts.base_url), message)
 
 
 def _line(tags: MergeTags, words: str, file: str) -> str:

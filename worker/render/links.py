@@ -15,6 +15,7 @@ import struct
 from dataclasses import dataclass
 from enum import StrEnum
 
+from worker.domain.edition import MergeName
 from worker.errors import LinkError
 
 MAC_BYTES = 12  # 96 bits: a forger needs 2^95 tries on average, and each try is a request to us
@@ -26,6 +27,15 @@ _PACK_WIDE = struct.Struct(">cBQQ")
 _PACK_NAMED = struct.Struct(">cBQ")
 _base64 = binascii.b2a_base64
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
+
+
+#: Where a merge tag's link leads; what follows is the reader's own part, a token or a referral code.
+LINK_PATHS = {
+    MergeName.UNSUBSCRIBE_LINK: "/u/",
+    MergeName.MANAGE_LINK: "/m/",
+    MergeName.REFERRAL_LINK: "/r/",
+    MergeName.APPLY_LINK: "/a/",
+}
 
 
 class Purpose(StrEnum):
@@ -74,10 +84,10 @@ class Signer:
 
     def manage_path(self, subscriber_id: int, mailing_id: int = 0) -> str:
         """`/m/<token>`: the reader's preferences; the mailing says where they came from (0: from none)."""
-        return self.reader_paths(subscriber_id, mailing_id)[1]
+        return "/m/" + self.reader_tokens(subscriber_id, mailing_id)[1]
 
-    def reader_paths(self, subscriber_id: int, mailing_id: int) -> tuple[str, str]:
-        """Both of the above for the price of one signature. Written out, for it runs once per recipient."""
+    def reader_tokens(self, subscriber_id: int, mailing_id: int) -> tuple[str, str]:
+        """The tokens of both for the price of one signature. Written out, for it runs once per recipient."""
         if subscriber_id <= 0xFFFFFFFF and mailing_id <= 0xFFFFFFFF:
             signed = _PACK_NARROW.pack(b"r", _NARROW, subscriber_id, mailing_id)
             keyed = self._keyed.copy()
@@ -86,10 +96,10 @@ class Signer:
             # 9 bytes of ids and 12 of MAC are 28 characters without a remainder: both tokens in one pass.
             both = _base64(sent + digest[:MAC_BYTES] + sent + digest[MAC_BYTES:], newline=False)
             tokens = both.translate(_URLSAFE).decode()
-            return "/u/" + tokens[:28], "/m/" + tokens[28:]
+            return tokens[:28], tokens[28:]
         signed = _PACK_WIDE.pack(b"r", _WIDE, subscriber_id, mailing_id)
         sent, digest = signed[1:], self._digest(signed)
-        return "/u/" + _encoded(sent + digest[:MAC_BYTES]), "/m/" + _encoded(sent + digest[MAC_BYTES:])
+        return _encoded(sent + digest[:MAC_BYTES]), _encoded(sent + digest[MAC_BYTES:])
 
     def confirm_path(self, subscriber_id: int, mailing_id: int = 0) -> str:
         """`/c/<token>`: confirms a sign-up."""
@@ -97,12 +107,16 @@ class Signer:
         return "/c/" + _encoded(signed[1:] + self._digest(signed)[:MAC_BYTES])
 
     def apply_path(self, subscriber_id: int, launch_id: str) -> str:
-        """`/a/<token>`: the reader's own link to apply to a launch; its id travels as text (at most 200 bytes)."""
+        """`/a/<token>`: the reader's own link to apply to a launch."""
+        return "/a/" + self.apply_token(subscriber_id, launch_id)
+
+    def apply_token(self, subscriber_id: int, launch_id: str) -> str:
+        """Its token; the launch's id travels as text (at most 200 bytes)."""
         name = launch_id.encode()
         if not 0 < len(name) <= 200:
             raise ValueError(f"a launch's id has 1 to 200 bytes, this one {len(name)}")
         signed = _PACK_NAMED.pack(b"a", _NAMED, subscriber_id) + name
-        return "/a/" + _encoded(signed[1:] + self._digest(signed)[:MAC_BYTES])
+        return _encoded(signed[1:] + self._digest(signed)[:MAC_BYTES])
 
     def read(self, token: str, purpose: Purpose) -> LinkIds:
         """The ids in a token made for this purpose. Raises LinkError for anything else, however it is damaged."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from urllib.parse import quote
 
 from worker.domain.edition import MergeName, MergeTag, Place
 from worker.errors import RenderError
 from worker.render.blocks import Merge, Pieces
+from worker.render.links import LINK_PATHS
 
 #: `{name}` or `{name|fallback}`; doubled braces are somebody else's template language and stay text.
 WRITTEN = re.compile(r"(?<![{\\])\{([a-z][a-z_]*)(?:\|([^{}\n]*))?\}(?!\})")
@@ -74,12 +76,20 @@ def refuse_lookalikes(text: str, file: str, line: int | None) -> None:
 class MergeTags:
     """The placeholders of one edition, numbered in the order in which they were first needed."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, base_url: str) -> None:
         self._file = file
+        self._base = base_url.rstrip("/")
         self._tags: dict[tuple[MergeName, str, Place], MergeTag] = {}
 
     def placeholder(self, merge: Merge, place: Place) -> str:
-        """The placeholder for a merge tag where its value will be escaped for `place`."""
+        """What stands for a merge tag in `place`: its placeholder, for a link with the address before it."""
+        if (path := LINK_PATHS.get(merge.name)) is not None:
+            start = self._base + path
+            tag = self._tag(Merge(merge.name), Place.URL)
+            return (quote(start, safe="") if place is Place.URL else start) + tag
+        return self._tag(merge, place)
+
+    def _tag(self, merge: Merge, place: Place) -> str:
         key = (merge.name, merge.fallback, place)
         if (known := self._tags.get(key)) is None:
             if len(self._tags) >= _LIMIT:

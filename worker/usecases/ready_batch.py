@@ -46,7 +46,7 @@ def write_addressees(writer: MergeWriter, recipients: Sequence[Recipient]) -> li
     """Each recipient with their merge values; None for one whose values are over the limit."""
     written: list[Addressee | None] = []
     for recipient in recipients:
-        values, unsubscribe_url = writer.write_json(recipient)
+        values, unsubscribe_url = writer.write(recipient)
         written.append(
             None if over_limit(values) else Addressee(recipient.delivery_id, recipient.address, values, unsubscribe_url)
         )

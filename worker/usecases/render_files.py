@@ -57,7 +57,7 @@ def fill_in(edition: Edition, recipient: Recipient, signer: Signer, base_url: st
     launch = "sample" if any(tag.name == "apply_link" for tag in edition.merge_tags) else None
     values, _ = MergeWriter(edition.merge_tags, base_url, signer, 0, launch).write(recipient)
     parts = {"subject": edition.subject, "preheader": edition.preheader, "html": edition.html, "text": edition.text}
-    for tag, value in values.items():
+    for tag, value in json.loads(values).items():
         parts = {name: part.replace(tag, value) for name, part in parts.items()}
     return parts
 

@@ -25,7 +25,7 @@ def altered(name: str, old: str, new: str) -> list[Finding]:
 
 def test_the_sample_issue_and_every_step_have_no_finding() -> None:
     publication = sources.read_publication(PROJECT)
-    facts = Facts(4213, NOW, "http://127.0.0.1:8025", sources.read_launches(PROJECT))
+    facts = Facts(4213, NOW, "https://letters.example.com", sources.read_launches(PROJECT))
     texts = [(issue, "issue") for issue in sources.list_issues(PROJECT)]
     for folder in sorted((PROJECT / "content" / "sequences").iterdir()):
         texts += [(step.text, "step") for step in sources.read_steps(PROJECT, folder.name)]

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from worker.domain.edition import MergeName, Place
+from worker.domain.edition import MergeName
 from worker.domain.subscriber import Plan
 from worker.render.blocks import Code, CodeBlock, Figure, Heading, Link, Merge, Text
 from worker.render.inlines import wording
+from worker.render.links import LINK_PATHS
 from worker.render.placeholders import MARK, marked
 from worker.render.preflight.findings import Finding, Proof, Rule, Severity
 from worker.render.preflight.gate import paid_words_stay_paid
@@ -74,9 +75,10 @@ def leaving_is_possible(proof: Proof) -> Iterator[Finding]:
     """Both parts hold the reader's own unsubscribe link."""
     for plan in proof.plans:
         edition = proof.editions[plan]
-        tags = {tag.place: tag.tag for tag in edition.merge_tags if tag.name is MergeName.UNSUBSCRIBE_LINK}
-        html, text = tags.get(Place.HTML), tags.get(Place.TEXT)
-        if not html or f'href="{html}"' not in edition.html or not text or text not in edition.text:
+        link = next(
+            (LINK_PATHS[t.name] + t.tag for t in edition.merge_tags if t.name is MergeName.UNSUBSCRIBE_LINK), None
+        )
+        if link is None or f'{link}"' not in edition.html or link not in edition.text:
             why = "who cannot leave reports spam, and Gmail and Yahoo refuse bulk mail without it"
             fix = 'keep {{ merge("unsubscribe_link") }} in emails/layouts/footer.mjml.j2'
             yield proof.found(

@@ -15,7 +15,7 @@ STYLES_NEAR = 8_192
 
 # Bytes of the longest value: a name of 100 characters, all of them escaped or of four bytes; links as we sign them.
 _LONGEST = {MergeName.FIRST_NAME: 600, MergeName.REFERRAL_COUNT: 7}
-_LONGEST_LINK = 300
+_LONGEST_LINK = 300  # an apply link with a launch's id of 200 bytes
 
 _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 

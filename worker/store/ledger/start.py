@@ -46,14 +46,12 @@ def _start_statement(lease_millis: int) -> Any:
     )
 
 
-def _deliveries(kind: MailingKind, launch_id: str | None, *columns: Any) -> Select[Any]:
-    """`columns` of every delivery of a batch that is still owed, beside its subscriber and the suppression, if any."""
-    key = deliveries.c.address_key if KINDS[kind].outsiders else subscribers.c.address_key
+def _deliveries(*columns: Any) -> Select[Any]:
+    """`columns` of every delivery of a batch that is still owed, beside its subscriber, if it has one."""
     return (
         select(*columns)
         .select_from(deliveries)
         .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-        .outerjoin(suppressions, suppressions.c.address_key == key)
         .where(
             deliveries.c.batch_id == bindparam("batch"),
             deliveries.c.skipped_reason.is_(None),
@@ -83,8 +81,8 @@ def _recipient(kind: MailingKind, count_referrals: bool) -> tuple[Any, ...]:
 
 
 @cache
-def _owed(kind: MailingKind, launch_id: str | None, count_referrals: bool) -> Select[Any]:
-    return _deliveries(kind, launch_id, *_recipient(kind, count_referrals))
+def _owed(kind: MailingKind, count_referrals: bool) -> Select[Any]:
+    return _deliveries(*_recipient(kind, count_referrals))
 
 
 @cache
@@ -94,7 +92,8 @@ def _changed(kind: MailingKind, launch_id: str | None, count_referrals: bool) ->
     moved = subscribers.c.address_key.is_distinct_from(deliveries.c.address_key)
     happened = reason.is_not(None) if KINDS[kind].outsiders else or_(reason.is_not(None), moved)
     columns = (*_recipient(kind, count_referrals), reason, subscribers.c.address_key)
-    return _deliveries(kind, launch_id, *columns).where(happened)
+    key = deliveries.c.address_key if KINDS[kind].outsiders else subscribers.c.address_key
+    return _deliveries(*columns).outerjoin(suppressions, suppressions.c.address_key == key).where(happened)
 
 
 _submit = insert(submissions).returning(submissions.c.id)
@@ -102,13 +101,13 @@ _submit = insert(submissions).returning(submissions.c.id)
 
 def read_owed(
     connection: Connection, batch: ClaimedBatch, mailing: Mailing, *, count_referrals: bool = False
-) -> list[Recipient]:
+) -> tuple[Recipient, ...]:
     """Everybody a claimed batch is owed to, so that their merge values can be written before it starts.
 
     Whether they may still be mailed, and where, `start_batch` decides.
     """
-    rows = connection.execute(_owed(mailing.kind, mailing.launch_id, count_referrals), {"batch": batch.id})
-    return [Recipient._make(row) for row in rows]
+    rows = connection.execute(_owed(mailing.kind, count_referrals), {"batch": batch.id})
+    return tuple(map(Recipient._make, rows.all()))
 
 
 def start_batch(
