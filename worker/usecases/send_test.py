@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
+from email_validator import validate_email
+
 from worker.domain.address import address_key
 from worker.domain.issue import Issue
 from worker.domain.mailing import KINDS, MailingKind
@@ -23,8 +25,9 @@ def send_test(
     """Create the mailings and return what to enqueue. Raises UsageError where an address cannot be used."""
     try:
         key = address_key(to)
-    except ValueError as wrong:
-        raise UsageError(f"--to: {wrong}") from None
+        validate_email(key, check_deliverability=False, test_environment=True)
+    except ValueError as wrong:  # EmailNotValidError is one
+        raise UsageError(f"--to: {wrong}", fix="write one address, such as me@example.com") from None
     with writing(engine) as connection:
         if reason := reason_for(connection, key):
             raise UsageError(f"--to: this address is suppressed ({reason})", fix="test with another address")
