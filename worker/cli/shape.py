@@ -98,8 +98,13 @@ def agree(yes: bool, question: str, refusal: str) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError("nobody is here to ask", fix="add --yes to go on without asking")
-    if not typer.confirm(question, err=True):
-        err.print(refusal)
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:  # Ctrl-C or Ctrl-D
+        say(f"\n{refusal}", console=err)
+        raise typer.Exit(130) from None
+    if not agreed:
+        say(refusal, console=err)
         raise typer.Exit(1)
 
 
