@@ -27,7 +27,7 @@ def _opened(url, every):
 
 def _play(job):
     engine, points = _opened(job["database"], job["every"])
-    bench = Bench(engine, job["database"], job["room"], job["folder"], points)
+    bench = Bench(engine, job["database"], job["room"], job["folder"], points, job["lease_seconds"])
     SCENARIOS[job["scenario"]].run(bench, job["ids"])
 
 

@@ -8,15 +8,16 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
 
-from tests.support.crash_bench import Bench
-from tests.support.crash_checks import check_after_recovery, check_meanwhile
+from tests.support.crash_bench import LEASE_SECONDS, Bench
+from tests.support.crash_checks import check_after_recovery, check_after_thaw, check_meanwhile
 from tests.support.crash_scenarios import SCENARIOS
+from tests.support.waiting import until
 from worker.mailroom.options import MailroomOptions
 from worker.mailroom.server import Mailroom
-from worker.store.engine import open_engine
+from worker.store.engine import DatabaseError, open_engine
 from worker.store.installation import name_installation
 from worker.store.tables import metadata
 
@@ -60,16 +61,34 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
 
 
+def _lose_patience(connection, _record):
+    """A frozen process may hold a lock: give up soon, instead of after half a minute."""
+    cursor = connection.cursor()
+    sqlite = type(connection).__module__.startswith("sqlite3")
+    cursor.execute("PRAGMA busy_timeout=150" if sqlite else "SET lock_timeout = '150ms'")
+    cursor.close()
+    if not sqlite:
+        connection.commit()
+
+
+def enumerate_all(names):
+    """Every point."""
+    return range(1, len(names) + 1)
+
+
 class Stage:
     """A database with what was there before, given back unchanged before every point."""
 
-    def __init__(self, scenario, url, folder, *, every):
+    def __init__(self, scenario, url, folder, *, every, lease_seconds=LEASE_SECONDS, impatient=False):
         self.name = scenario
         self.scenario = SCENARIOS[scenario]
         self.url = url
         self.folder = folder
         self.every = every
+        self.lease_seconds = lease_seconds
         self.engine = open_engine(url)
+        if impatient:
+            event.listen(self.engine, "connect", _lose_patience)
         self._sqlite = Path(make_url(url).database) if url.startswith("sqlite") else None
         self._before = folder / "before"
         self.ids = {}
@@ -110,7 +129,7 @@ class Stage:
         return room
 
     def bench(self, room):
-        return Bench(self.engine, self.url, room.url, self._play)
+        return Bench(self.engine, self.url, room.url, self._play, lease_seconds=self.lease_seconds)
 
     def job(self, room, **rest):
         return {
@@ -120,6 +139,7 @@ class Stage:
             "folder": str(self._play),
             "ids": self.ids,
             "every": self.every,
+            "lease_seconds": self.lease_seconds,
             **rest,
         }
 
@@ -135,19 +155,29 @@ class Stage:
             name_installation(connection)
 
 
-def kill_at_every_point(warm, stage):
-    """Count the scenario's points, then die at each of them in turn and recover; what failed is in the outcome."""
+def kill_at_points(warm, stage, choose=enumerate_all):
+    """Count the scenario's points, die at each of those chosen in turn, and recover; what failed is in the outcome."""
+    return _at_points(warm, stage, choose, die_at)
+
+
+def freeze_at_points(warm, stage, choose):
+    """The same with SIGSTOP: the others go on meanwhile, and then it is thawed."""
+    return _at_points(warm, stage, choose, freeze_at)
+
+
+def _at_points(warm, stage, choose, interrupt):
     outcome = Outcome(stage.name, stage.engine.dialect.name)
     began = time.monotonic()
     stage.restore()
     with stage.room(*stage.scenario.faults) as room:
         names = warm.ask("count", **stage.job(room))["points"]
-    outcome.points = len(names)
-    for at, name in enumerate(names, 1):
+    for at in choose(names):
+        outcome.points += 1
         try:
-            die_at(warm, stage, at)
+            interrupt(warm, stage, at)
         except Exception as wrong:
-            outcome.failures.append(f"killed at point {at} of {len(names)}, {name}: {type(wrong).__name__}: {wrong}")
+            found = f"{type(wrong).__name__}: {wrong}"
+            outcome.failures.append(f"{interrupt.__name__} {at} of {len(names)} ({names[at - 1]}): {found}")
     outcome.seconds = time.monotonic() - began
     return outcome
 
@@ -164,3 +194,35 @@ def die_at(warm, stage, at):
         check_meanwhile(bench)
         stage.scenario.again(bench, stage.ids)
     check_after_recovery(bench, stage.ids)
+
+
+def freeze_at(warm, stage, at):
+    """One point: freeze past the lease, let the others sweep and go on, thaw."""
+    stage.restore()
+    with stage.room(*stage.scenario.faults) as room:
+        bench = stage.bench(room)
+        frozen = warm.ask("run", at=at, signal="SIGSTOP", **stage.job(room))
+        since = time.monotonic()
+        if frozen["how"] == "frozen":
+            try:
+                went_on = _go_on(stage, bench, since)
+                before = room.stats()["requests"]
+            finally:
+                thawed = warm.ask("thaw", pid=frozen["pid"])
+            assert thawed["how"] == "exit 0", thawed
+            calling = "call" in frozen["at"] or "in flight" in frozen["at"]
+            if went_on and not calling:
+                assert room.stats()["requests"] == before, "it submitted after it was swept"
+            check_after_thaw(bench)
+        stage.scenario.again(bench, stage.ids)
+    check_after_recovery(bench, stage.ids)
+
+
+def _go_on(stage, bench, since):
+    """What the others do meanwhile; False where the frozen one holds the database's lock, and all must wait for it."""
+    until(lambda: time.monotonic() > since + stage.lease_seconds, what="the end of the lease")
+    try:
+        stage.scenario.again(bench, stage.ids)
+    except DatabaseError:
+        return False
+    return True

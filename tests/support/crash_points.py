@@ -20,25 +20,26 @@ class Points:
     def __init__(self, *, every=False):
         self.every = every
         self.names = []
+        self.calls = 0
         self._at = None
         self._signum = signal.SIGKILL
         self._tell = None
 
     def arm(self, at, signum, tell):
         """Count from the beginning, and act at the `at`-th point."""
-        self.names = []
+        self.names, self.calls = [], 0
         self._at, self._signum, self._tell = at, signum, tell
 
     def disarm(self):
         """Count from the beginning, and never act."""
-        self.names = []
+        self.names, self.calls = [], 0
         self._at = None
 
     def reach(self, name):
         """A point is reached, by any thread."""
         self.names.append(name)
         if self._at == len(self.names):
-            self._tell(name)
+            self._tell(f"{name} ({self.calls} in flight)" if self.calls else name)
             os.kill(os.getpid(), self._signum)
 
     def watch(self, engine):
@@ -68,7 +69,9 @@ class _Watched:
 
     def submit(self, submission):
         self._points.reach("before the call")
+        self._points.calls += 1
         answer = self._provider.submit(submission)
+        self._points.calls -= 1
         self._points.reach(f"after the call: {type(answer).__name__}")
         return answer
 

@@ -243,6 +243,12 @@ def _confirmation(bench):
     return {"mailing": mailing_id, "left": []}
 
 
+def _planned_confirmation(bench):
+    ids = _confirmation(bench)
+    bench.plan(ids["mailing"], EDITIONS, NOW)
+    return ids
+
+
 def events_about(messages):
     """The body of the event calls SendGrid would make about these messages. Ids are the same each time."""
     return event_body(
@@ -287,4 +293,6 @@ SCENARIOS = {
     "follow-ups of a launch and of a referral": Scenario(_referred, _follow_up, _follow_up_again),
     "a whole life from schedule to finish": Scenario(_scheduled, _whole_life, again),
     "a confirmation, which may come twice": Scenario(_confirmation, _whole_life, again),
+    "submitting, nothing else": Scenario(_planned, _submit, again),
+    "submitting a confirmation": Scenario(_planned_confirmation, _submit, again),
 }

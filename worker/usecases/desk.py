@@ -42,9 +42,7 @@ def open_desk(engine: Engine, provider: Provider, mailing_id: int, terms: Terms)
         mailing = get_mailing(connection, mailing_id)
         editions = read_editions(connection, mailing_id)
         name = identity(connection)
-    if restored:
-        with writing(engine) as connection:
-            fence(connection, RESTORED)
+    if restored and _fence_if_restored(engine, terms):
         return None
     if mailing is None:
         return None
@@ -54,6 +52,15 @@ def open_desk(engine: Engine, provider: Provider, mailing_id: int, terms: Terms)
     }
     counts = any(tag.name is MergeName.REFERRAL_COUNT for edition in editions.values() for tag in edition.merge_tags)
     return Desk(engine, provider, terms, mailing, editions, writers, name, counts)
+
+
+def _fence_if_restored(engine: Engine, terms: Terms) -> bool:
+    """Look again, later: the first look's snapshot may be older than what another worker has committed and noted since."""
+    with writing(engine) as connection:
+        restored = terms.mark.is_ahead_of(connection)
+        if restored:
+            fence(connection, RESTORED)
+    return restored
 
 
 def category(mailing: Mailing) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -46,14 +47,16 @@ class Round(Enum):
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A started batch and its POST."""
+    """A started batch and its POST, which must begin by `call_by` (see `_awake`)."""
 
     started: StartedBatch
     submission: Submission
+    call_by: float
 
 
 def start(desk: Desk, ready: ReadyBatch) -> Outgoing | Round:
     """Start a ready batch. Where there is nothing to call: STOP if it may not go, GO_ON if nobody is left in it."""
+    call_by = _awake() + desk.terms.lease_seconds / 3  # with the usual settings the whole deadline still fits then
     with writing(desk.engine) as connection:
         started = start_batch(
             connection,
@@ -71,11 +74,13 @@ def start(desk: Desk, ready: ReadyBatch) -> Outgoing | Round:
     if not addressees:
         return Round.GO_ON
     desk.terms.mark.note(desk.identity, started.submission_id)
-    return Outgoing(started, _submission(desk, started, addressees))
+    return Outgoing(started, _submission(desk, started, addressees), call_by)
 
 
 def call(desk: Desk, outgoing: Outgoing) -> Answer:
-    """Post it, once. What is raised is no answer: see `settle_broken`."""
+    """Post it, once; not at all where so much time has passed that the batch may have been swept. What is raised is no answer: see `settle_broken`."""
+    if _awake() > outgoing.call_by:
+        return Unavailable("its worker stood still between start and call")
     try:
         return desk.provider.submit(outgoing.submission)
     except BroadsheetError as wrong:
@@ -193,3 +198,9 @@ def _refuse(
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _awake() -> float:
+    """Seconds since the machine started, those asleep included where the system counts them (Linux)."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
