@@ -28,7 +28,7 @@ from worker.usecases.prepare_mailing import gather_facts
 from worker.usecases.render_files import SAMPLE, render_files
 
 
-@app.command()
+@app.command(short_help="A new issue: a dated file with its front matter.")
 def new(
     title: Annotated[str, typer.Argument(metavar="TITLE", help="The issue's title.")],
     on: Annotated[
@@ -51,7 +51,7 @@ def new(
         out.print(str(path), soft_wrap=True)
 
 
-@app.command()
+@app.command(short_help="Write each edition to files, to look at.")
 def render(
     slug: Annotated[str, typer.Argument(metavar="SLUG", help="An issue's slug or id.")],
     folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")],
@@ -84,7 +84,7 @@ def render(
     show(made)
 
 
-@app.command()
+@app.command(short_help="Look for errors and warnings before anything is sent.")
 def check(
     slug: Annotated[str, typer.Argument(metavar="[SLUG]", help="Left away: every issue and every step.")] = "",
     project: Project = HERE,

@@ -34,7 +34,7 @@ from worker.usecases.overview import find_by_words, overview
 Words = Annotated[str, typer.Argument(metavar="SLUG", help="An issue's slug or id, a mailing's key, or its number.")]
 
 
-@app.command()
+@app.command(short_help="Stop a mailing for now.")
 def pause(slug: Words, project: Project = HERE, as_json: AsJson = False) -> None:
     """Stop a mailing: nothing more is started. A call in flight is still settled."""
     context = open_context(project)
@@ -46,7 +46,7 @@ def pause(slug: Words, project: Project = HERE, as_json: AsJson = False) -> None
     _show(context, mailing.id, as_json, "paused" if done else "was paused already")
 
 
-@app.command()
+@app.command(short_help="Go on with a paused mailing.")
 def resume(
     slug: Annotated[str, typer.Argument(metavar="[SLUG]", help="Left away only with --after-restore.")] = "",
     after_restore: Annotated[
@@ -78,7 +78,7 @@ def resume(
     _show(context, mailing.id, as_json, "goes on" if done else "was not paused")
 
 
-@app.command()
+@app.command(short_help="Take back what has not been handed over.")
 def cancel(
     slug: Words,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

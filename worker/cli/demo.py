@@ -27,7 +27,7 @@ from worker.errors import UsageError
 from worker.usecases.overview import overview
 
 
-@app.command()
+@app.command(short_help="Everything at once, on this machine, with invented readers.")
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Exit when all is done instead of staying up.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,

@@ -21,7 +21,7 @@ from worker.store.schema import migrate as bring_up_to_date
 BROADSHEET = (sys.executable, "-m", "worker.cli")
 
 
-@app.command()
+@app.command(short_help="Bring the database up to date.")
 def migrate(project: Project = HERE) -> None:
     """Bring the database to the schema of this version."""
     context = open_context(project, database=False)
@@ -29,7 +29,7 @@ def migrate(project: Project = HERE) -> None:
     out.print("The database is up to date.")
 
 
-@app.command()
+@app.command(short_help="Start all processes here, with an embedded queue.")
 def run(project: Project = HERE) -> None:
     """Start web, bulk, prompt and clock, and an embedded Valkey where REDIS_URL is empty. Ctrl-C ends them all."""
     context = open_context(project)
@@ -53,7 +53,7 @@ def start_processes(supervisor: Supervisor, env: dict[str, str], bulk_workers: i
     supervisor.start("clock", [*BROADSHEET, "clock"], env, restart=True)
 
 
-@app.command()
+@app.command(short_help="Run one worker on one queue.")
 def work(
     queue: Annotated[Queue, typer.Argument(metavar="QUEUE", help="bulk (broadcasts) or prompt (everything else).")],
     project: Project = HERE,
@@ -69,7 +69,7 @@ def work(
     run_worker(queue, settings.redis_url, preload=jobs.preload)
 
 
-@app.command()
+@app.command(short_help="Run the clock, which finds what is due.")
 def clock(project: Project = HERE) -> None:
     """Run the clock: every few seconds it looks for what is due. Any number may run; one ticks."""
     from worker.clock import run_clock
@@ -80,7 +80,7 @@ def clock(project: Project = HERE) -> None:
     run_clock(context)
 
 
-@app.command()
+@app.command(short_help="Run the web process: events, reader pages, dashboard.")
 def web(
     project: Project = HERE,
     port: Annotated[int | None, typer.Option("--port", help="Instead of PORT or WEB_PORT.", envvar="PORT")] = None,
@@ -93,7 +93,7 @@ def web(
     serve(context, port)
 
 
-@app.command()
+@app.command(short_help="Run the local stand-in for SendGrid.")
 def mailroom(
     port: Annotated[int, typer.Option("--port", help="0 takes any free one.")] = 8026,
     latency: Annotated[float, typer.Option("--latency", help="Seconds before each answer.")] = 0.0,

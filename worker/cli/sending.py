@@ -40,7 +40,7 @@ from worker.usecases.schedule_broadcast import broadcast_key, preview_audience, 
 from worker.usecases.send_test import send_test
 
 
-@app.command()
+@app.command(short_help="Send each edition as [TEST] mail to yourself.")
 def test(
     slug: Annotated[str, typer.Argument(metavar="SLUG", help="An issue's slug or id.")],
     to: Annotated[str, typer.Option("--to", help="Where the test goes.")],
@@ -63,7 +63,7 @@ def test(
         say(f"On its way as [TEST] mail: {what} of {issue.slug}.")
 
 
-@app.command()
+@app.command(short_help="Show whom an issue will reach, ask, and send it.")
 def send(
     slug: Annotated[str, typer.Argument(metavar="SLUG", help="An issue's slug or id.")],
     at: Annotated[

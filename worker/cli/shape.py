@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from typer.core import TyperGroup
 
 from worker.config import load_settings
 from worker.context import Context
@@ -25,8 +26,22 @@ from worker.queue.hints import enqueue_hints, fresh_window
 from worker.store.schema import migrate, require_current
 from worker.usecases.due import Due
 
+#: In the order a newcomer meets them: the demo, writing, sending, watching, the list, the machine room.
+ORDER = (
+    *("demo", "new", "preview", "check", "render", "test", "send", "status", "deliveries", "pause", "resume", "cancel"),
+    *("reconcile", "report", "subscribers", "doctor", "run", "web", "work", "clock", "mailroom", "migrate"),
+)
+
+
+class _InOrder(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        known = {name: place for place, name in enumerate(ORDER)}
+        return sorted(super().list_commands(ctx), key=lambda name: known.get(name, len(known)))
+
+
 app = typer.Typer(
     name="broadsheet",
+    cls=_InOrder,
     help="Broadsheet: an issue in Markdown becomes a free and a paid edition, and reaches each reader once.",
     no_args_is_help=True,
     add_completion=False,

@@ -40,7 +40,7 @@ from worker.usecases.overview import Overview, find_by_words, latest, overview
 _PAGE_ROWS = 1_000  # of a table on a screen: it is printed page by page, never held as a whole
 
 
-@app.command()
+@app.command(short_help="How far mailings are, and what needs attention.")
 def status(
     slug: Annotated[str, typer.Argument(metavar="[SLUG]", help="Left away: the newest mailings, a line each.")] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Show progress until nothing is left to submit.")] = False,
@@ -66,7 +66,7 @@ def status(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(short_help="Who got it, who did not, and why.")
 def deliveries(
     slug: Annotated[str, typer.Argument(metavar="SLUG", help="An issue's slug or id, a mailing's key, or its number.")],
     state: Annotated[
