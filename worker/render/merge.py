@@ -67,15 +67,15 @@ class MergeWriter:
         if TAG_MARK in unsubscribe or TAG_MARK in manage:
             unsubscribe, manage = _unmarked(unsubscribe), _unmarked(manage)
         refer = _code(recipient.referral_code) if self._refers else ""
-        apply = self._signer.apply_token(recipient.subscriber_id, self._launch_id) if self._applies else ""
+        apply = _unmarked(self._signer.apply_token(recipient.subscriber_id, self._launch_id)) if self._applies else ""
         name = first_name(recipient.name)
         count = str(recipient.referral_count)
         if not name or name.isalnum():  # letters and digits of any script: nothing to escape but in a URL
-            cells = [name, name, "", count, unsubscribe, manage, refer, _unmarked(apply)]
+            cells = [name, name, "", count, unsubscribe, manage, refer, apply]
         else:
             name = _one_line(name)
             html, text = _json(_placed(name, Place.HTML)), _json(_placed(name, Place.TEXT))
-            cells = [html, text, "", count, unsubscribe, manage, refer, _unmarked(apply)]
+            cells = [html, text, "", count, unsubscribe, manage, refer, apply]
         if self._name_in_url:
             cells[_NAME[Place.URL]] = _placed(name, Place.URL)
         pieces, pick = self._forms[name != "", recipient.referral_count != 0]

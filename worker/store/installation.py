@@ -47,10 +47,14 @@ class Mark:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._noted: dict[Path, int] = {}  # what this process wrote: spares a look into the file before each call
 
     def note(self, name: str, submission_id: int) -> None:
         """Raise the mark; never lowers it. Two processes may race and leave it a little low, which only costs sharpness."""
         path = self._path(name)
+        if submission_id <= self._noted.get(path, 0):
+            return
+        self._noted[path] = submission_id
         if submission_id > self._seen(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             # One write of fixed width: a reader sees the old number or the new one.
@@ -61,9 +65,13 @@ class Mark:
                 os.close(descriptor)
 
     def is_ahead_of(self, connection: Connection) -> bool:
-        """Whether this host has seen submissions that the database does not know."""
+        """Whether this host has seen submissions that the database does not know.
+
+        A snapshot may be older than the mark: where True has consequences, ask again in a `writing` transaction.
+        """
+        seen = self._seen(self._path(identity(connection)))  # first: a number is noted only after its commit
         known: int = connection.execute(select(func.coalesce(func.max(submissions.c.id), 0))).scalar_one()
-        return self._seen(self._path(identity(connection))) > known
+        return seen > known
 
     def forget(self, connection: Connection) -> None:
         """Take the database as it is for the truth (an operator's decision after a restore)."""

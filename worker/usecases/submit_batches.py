@@ -7,9 +7,11 @@ when the process dies at any line: docs/delivery.md lists what each crash leaves
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 
 from worker.providers.base import Provider
 from worker.store.engine import Engine, reading
@@ -45,8 +47,20 @@ def submit_batches(
     return [Due("submit_batches", mailing_id, desk.mailing.rules.queue)] if left else []
 
 
+@contextmanager
+def _brisk_threads() -> Iterator[None]:
+    """Let the calling thread have the interpreter within 0.2 ms. With Python's own 5 ms it often waits, request in
+    hand, for the other to finish a batch."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.0002)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
 def _submit_all(desk: Desk, may_go_on: Callable[[], bool]) -> None:
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="call") as caller:
+    with _brisk_threads(), ThreadPoolExecutor(max_workers=1, thread_name_prefix="call") as caller:
         ready = make_ready(desk) if may_go_on() else None
         while ready is not None:
             outgoing = start(desk, ready)
