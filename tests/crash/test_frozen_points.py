@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.crash_driver import Stage, freeze_at_points
+from tests.support.crash_scenarios import FREEZING
 
 LEASE_SECONDS = 0.4
 
@@ -18,7 +19,7 @@ def the_first_of_them(names):
     return ends_of_transactions_and_calls(names)[2 : 2 + SOME]
 
 
-@pytest.mark.parametrize("scenario", ["submitting, nothing else", "submitting a confirmation"])
+@pytest.mark.parametrize("scenario", FREEZING)
 def test_a_process_frozen_past_its_lease_does_not_submit_once_it_is_thawed(
     scenario, crash_url, crash_folder, warm, outcomes, request
 ):

@@ -11,7 +11,7 @@ import pytest
 from tests.support.crash_driver import Stage, enumerate_all, kill_at_points
 from tests.support.crash_scenarios import SCENARIOS
 
-SOME = 10  # points of each scenario without --both-databases
+SOME = 8  # points of each scenario without --both-databases
 
 
 def some(names):

@@ -32,12 +32,15 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 class Bench:
     """One process's view. With `points`, what is done with `engine` and `provider` is counted."""
 
-    def __init__(self, engine, database, room, folder, points=None, lease_seconds=LEASE_SECONDS):
+    def __init__(
+        self, engine, database, room, folder, points=None, lease_seconds=LEASE_SECONDS, deadline=DEADLINE_SECONDS
+    ):
         self.engine = engine
         self.database = database
         self.room = room
         self.folder = Path(folder)
         self._points = points
+        self._deadline = deadline
         self.provider = self.reaching(room)
         self.terms = Terms(
             publication=PUBLICATION,
@@ -53,7 +56,7 @@ class Bench:
 
     def reaching(self, url):
         """A provider for another address."""
-        provider = SendGrid(KEY, url, DEADLINE_SECONDS)
+        provider = SendGrid(KEY, url, self._deadline)
         return self._points.around(provider) if self._points else provider
 
     def nowhere(self):

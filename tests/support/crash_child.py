@@ -13,7 +13,7 @@ from functools import cache
 
 from tests.support.crash_bench import Bench
 from tests.support.crash_points import Points
-from tests.support.crash_scenarios import SCENARIOS
+from tests.support.crash_scenarios import FREEZING, SCENARIOS
 from worker.store.engine import open_engine
 
 
@@ -28,7 +28,7 @@ def _opened(url, every):
 def _play(job):
     engine, points = _opened(job["database"], job["every"])
     bench = Bench(engine, job["database"], job["room"], job["folder"], points, job["lease_seconds"])
-    SCENARIOS[job["scenario"]].run(bench, job["ids"])
+    (SCENARIOS | FREEZING)[job["scenario"]].run(bench, job["ids"])
 
 
 def count(job):

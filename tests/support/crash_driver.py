@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 
 from tests.support.crash_bench import LEASE_SECONDS, Bench
 from tests.support.crash_checks import check_after_recovery, check_after_thaw, check_meanwhile
-from tests.support.crash_scenarios import SCENARIOS
+from tests.support.crash_scenarios import FREEZING, SCENARIOS
 from tests.support.waiting import until
 from worker.mailroom.options import MailroomOptions
 from worker.mailroom.server import Mailroom
@@ -81,7 +81,7 @@ class Stage:
 
     def __init__(self, scenario, url, folder, *, every, lease_seconds=LEASE_SECONDS, impatient=False):
         self.name = scenario
-        self.scenario = SCENARIOS[scenario]
+        self.scenario = (SCENARIOS | FREEZING)[scenario]
         self.url = url
         self.folder = folder
         self.every = every

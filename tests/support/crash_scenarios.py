@@ -293,6 +293,8 @@ SCENARIOS = {
     "follow-ups of a launch and of a referral": Scenario(_referred, _follow_up, _follow_up_again),
     "a whole life from schedule to finish": Scenario(_scheduled, _whole_life, again),
     "a confirmation, which may come twice": Scenario(_confirmation, _whole_life, again),
-    "submitting, nothing else": Scenario(_planned, _submit, again),
+}
+FREEZING = {
+    "submitting a broadcast": Scenario(_planned, _submit, again),
     "submitting a confirmation": Scenario(_planned_confirmation, _submit, again),
 }

@@ -1,0 +1,174 @@
+"""A project folder with the processes of a real installation, to be killed, frozen and emptied in the middle."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import redis
+
+from tests.support.crash_bench import Bench
+from tests.support.crash_checks import check_after_recovery, check_meanwhile
+from tests.support.makers import make_subscribers
+from tests.support.waiting import until
+from worker import sources
+from worker.config import load_settings
+from worker.context import Context
+from worker.domain.delivery import BatchStatus
+from worker.domain.mailing import Queue
+from worker.embedded.valkey import start_valkey
+from worker.mailroom.options import MailroomOptions
+from worker.mailroom.server import Mailroom
+from worker.store.engine import DatabaseError, reading, writing
+from worker.store.ledger.counts import count_batches
+from worker.store.schema import migrate
+from worker.usecases.schedule_broadcast import read_hour, schedule_broadcast
+
+SOURCE = Path(__file__).resolve().parents[2]
+LATENCY_SECONDS = 0.1
+BATCH_SIZE = 4  # divides each edition's half of the readers
+READERS = 160
+OPEN = {BatchStatus.PENDING, BatchStatus.CLAIMED, BatchStatus.SUBMITTING}
+
+
+class Installation:
+    """`with Installation(folder, supervisor) as it: it.start("bulk.1"); it.send()`. The mailroom runs in this process."""
+
+    def __init__(self, folder, valkey_folder, supervisor):
+        self.folder = folder
+        self.supervisor = supervisor
+        self.room = Mailroom(MailroomOptions(keep=folder / "mailroom", latency_seconds=LATENCY_SECONDS))
+        self._valkey_folder = valkey_folder
+        self.mailing_id = 0
+
+    def __enter__(self):
+        for part in ("content", "emails"):
+            shutil.copytree(SOURCE / part, self.folder / part)
+        settings = {
+            "DATABASE_URL": "sqlite:///broadsheet.db",
+            "REDIS_URL": start_valkey(self.supervisor, self._valkey_folder),
+            "SECRET_KEY": "a secret of the crash tests, long enough",
+            "SENDGRID_API_KEY": "SG.a-key-of-the-tests",
+            "SENDGRID_API_URL": self.room.start(),
+            "BATCH_SIZE": str(BATCH_SIZE),
+            "BULK_WORKERS": "2",
+            "TICK_SECONDS": "0.5",
+            "LEASE_SECONDS": "3",
+            "CALL_DEADLINE_SECONDS": "2",
+        }
+        (self.folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        self.context = Context(load_settings(self.folder, {}))
+        self.engine = self.context.engine
+        migrate(self.engine)
+        with writing(self.engine) as connection:
+            make_subscribers(connection, READERS // 2)
+            make_subscribers(connection, READERS // 2, "paid")
+        return self
+
+    def __exit__(self, *_):
+        self.room.stop()
+        self.engine.dispose()
+        self.context.queue.redis.close()
+
+    def start(self, *names):
+        """Start `bulk.1`, `clock.2` and so on."""
+        for name in names:
+            role = name.partition(".")[0]
+            arguments = ["clock"] if role == "clock" else ["work", role]
+            argv = [sys.executable, "-m", "worker.cli", *arguments]
+            self.supervisor.start(name, argv, {"BROADSHEET_PROJECT": str(self.folder)})
+
+    def send(self):
+        """Schedule the sample issue for now; the clock finds it."""
+        issue = sources.list_issues(self.folder)[-1]
+        now = datetime.now(UTC)
+        publication = self.context.publication
+        self.mailing_id = schedule_broadcast(
+            self.engine,
+            issue,
+            publication,
+            segment="everyone",
+            hour=read_hour(None, publication.slot.zone, now),
+            batch_size=BATCH_SIZE,
+            now=now,
+        )
+
+    def offer_jobs(self, times):
+        """The same job again and again, as a confused clock might."""
+        for number in range(times):
+            self.context.queue.enqueue(Queue.BULK, "worker.jobs.submit_batches", self.mailing_id, window=f"t{number}")
+
+    def empty_queue(self):
+        with redis.Redis.from_url(self.context.settings.redis_url) as client:
+            client.flushall()
+
+    def batches(self):
+        """How many batches are in each status."""
+        with reading(self.engine) as connection:
+            return count_batches(connection, self.mailing_id)
+
+    def uncertain(self):
+        """How many batches are uncertain."""
+        return self.batches().get(BatchStatus.UNCERTAIN, 0)
+
+    def until_accepted(self, requests):
+        """Wait until the mailroom has taken so many requests."""
+        until(lambda: self.room.stats()["accepted"] >= requests, seconds=40, what=f"{requests} accepted requests")
+
+    def until_nothing_is_open(self):
+        """Wait until nothing is pending, claimed or on its way."""
+        until(
+            lambda: (found := self.batches()) and not OPEN & found.keys(), seconds=60, what="the end of the broadcast"
+        )
+
+    def horse(self, name):
+        """The process id of a worker's running job, once it has one."""
+        return until(lambda: children(self.supervisor.pid(name)), what=f"a job of {name}")[0]
+
+    def check(self):
+        """Ledger against mailroom; `until_nothing_is_open` comes first. Returns the accepted addresses."""
+        bench = Bench(self.engine, self.context.settings.absolute_database_url, self.room.url, self.folder)
+        check_meanwhile(bench)
+        check_after_recovery(bench, {})
+        addresses = [one["to"] for one in bench.messages()]
+        assert len(set(addresses)) == len(addresses)
+        return addresses
+
+
+def is_idle(pid):
+    """Whether a worker runs no job."""
+    return not children(pid)
+
+
+def freeze(pid, engine):
+    """SIGSTOP a job at a moment when it holds no lock of the database, for which everybody would have to wait."""
+
+    def frozen_without_a_lock():
+        tell(pid, signal.SIGSTOP)
+        try:
+            with engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA busy_timeout=20")
+                connection.rollback()
+            return True
+        except DatabaseError:
+            tell(pid, signal.SIGCONT)
+            return False
+        finally:
+            engine.dispose()
+
+    until(frozen_without_a_lock, what="a moment without a lock")
+
+
+def children(pid):
+    """The process ids of a process's children."""
+    table = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    pairs = [line.split() for line in table.splitlines()]
+    return [int(child) for child, parent in pairs if int(parent) == pid]
+
+
+def tell(pid, signum):
+    """Send a signal to a process that these tests started."""
+    os.kill(pid, signal.Signals(signum))
