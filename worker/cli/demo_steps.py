@@ -199,7 +199,7 @@ class Demo:
         owed = summary["audience"] - summary["skipped"] + sum(one["submitted"] for one in summary["followups"])
         return (
             summary["submitted"] == summary["audience"] - summary["skipped"]
-            and all(one["submitted"] for one in summary["followups"])
+            and all(one["submitted"] == one["audience"] - sum(one["skipped"].values()) for one in summary["followups"])
             and summary["messages"] == owed
             and not (summary["duplicates"] or summary["uncertain"] or summary["refused"])
         )

@@ -36,10 +36,11 @@ class Moment:
 
     @property
     def pace(self) -> str:
-        """`412/s, 8 s left`, as far as it is known."""
+        """`412/s, 8 s left`, as far as it is known and still of interest."""
         if self.left is None:
             return ""
-        return f"{self.rate:,.0f}/s, {_duration(self.left)} left"
+        rate = f"{self.rate:,.0f}/s"
+        return f"{rate}, {_duration(self.left)} left" if self.reached < self.audience else rate
 
 
 def follow(engine: Engine, mailing_id: int, console: Console = out) -> None:

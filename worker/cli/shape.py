@@ -138,6 +138,11 @@ def short(at: datetime | None, zone: str) -> str:
     return "" if at is None else f"{wall_time(at, zone):%d %b %Y %H:%M}"
 
 
+def brief(at: datetime | None, zone: str) -> str:
+    """The same without its year, for what lies days back and not years."""
+    return "" if at is None else f"{wall_time(at, zone):%d %b %H:%M}"
+
+
 def say(*parts: str | tuple[str, str], console: Console = out) -> None:
     """One paragraph, of plain parts and (words, style): wrapped between words on a screen, one line anywhere else."""
     console.print(Text.assemble(*parts), soft_wrap=not console.is_terminal)

@@ -20,6 +20,7 @@ from worker.cli.shape import (
     AsJson,
     Project,
     app,
+    brief,
     err,
     local,
     open_context,
@@ -177,10 +178,11 @@ def _list(context: Context, as_json: bool) -> None:
         out.print("Nothing has been scheduled yet. `broadsheet send SLUG` does.")
         return
     zone = context.publication.slot.zone
-    made = table("#id", "mailing", "!status", f"!hour in {zone}", "#audience")
+    made = table("#id", "mailing", "!status", "!hour", "#audience")
     for one in mailings:
         made.add_row(str(one.id), one.key, one.status, short(one.send_at, zone), f"{one.audience:,}")
     show(made)
+    say(f"Hours are those of {zone}.", console=err)
     for one in mailings:
         if one.needs_attention:
             say((f"{one.id} needs attention: ", "bold red"), one.needs_attention)
@@ -207,9 +209,9 @@ def _write_table(rows: Iterator[Candidate], zone: str) -> None:
     found = False
     while page := list(islice(rows, _PAGE_ROWS)):
         found = True
-        made = table("address", "!plan", "!state", "reason", "!outcome", f"!submitted ({zone})")
+        made = table("address", "!plan", "!state", "outcome or why", "!submitted")
+        made.columns[0].min_width = min(31, max(len(row.address) for row in page))
         for row in page:
-            made.add_row(row.address, row.plan, row.state, row.reason, row.outcome, short(row.submitted_at, zone))
+            made.add_row(row.address, row.plan, row.state, row.reason or row.outcome, brief(row.submitted_at, zone))
         show(made)
-    if not found:
-        err.print("Nobody.")
+    say(f"Hours are those of {zone}." if found else "Nobody.", console=err)

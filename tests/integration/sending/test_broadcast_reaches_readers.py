@@ -36,9 +36,19 @@ from worker.usecases.unsubscribe import unsubscribe
 HOSTILE = '<b onmouseover="x">Zoë</b>&"\'-bs00h-'
 
 
+_sent = {}
+
+
 @pytest.fixture
-def letters(context, mailroom):
-    """The messages of a broadcast of the sample to two free readers and two paying ones, by address."""
+def letters(request, database_url):
+    """What two free readers and two paying ones get of the sample's broadcast; sent once per run and database."""
+    kind = database_url.partition(":")[0]
+    if kind not in _sent:
+        _sent[kind] = broadcast_to_four(request.getfixturevalue("context"), request.getfixturevalue("mailroom"))
+    return _sent[kind]
+
+
+def broadcast_to_four(context, mailroom):
     with writing(context.engine) as connection:
         make_subscriber(connection, address="free@example.com", name="Noor Haddad")
         make_subscriber(connection, address="hostile@example.com", name=HOSTILE)
