@@ -54,7 +54,7 @@ def start_valkey(supervisor: Supervisor, folder: Path) -> str:
 
 def running_url(folder: Path) -> str | None:
     """The URL of the server that runs for `folder`, or None; for a command beside a running `broadsheet run`."""
-    url = f"unix://{quote(str(socket_path(folder)))}"
+    url = f"unix://{quote(str(_address(folder)))}"
     try:
         with redis.Redis.from_url(url, retry=None) as client:
             client.ping()
@@ -64,16 +64,26 @@ def running_url(folder: Path) -> str | None:
 
 
 def socket_path(folder: Path) -> Path:
-    """Where the server of `folder` listens: in it, or in a short private folder where its path is too long."""
+    """Where the server of `folder` listens: in it, or in a short private folder, made here, where its path is too long."""
+    address = _address(folder)
+    short = address.parent
+    if short == folder.resolve():
+        return address
+    short.mkdir(mode=0o700, exist_ok=True)
+    if short.is_symlink() or short.stat().st_uid != os.getuid() or short.stat().st_mode & 0o077:
+        raise ServerError(f"{short} is not this user's private folder", fix="remove it, or set TMPDIR")
+    return address
+
+
+def _address(folder: Path) -> Path:
+    """The same, and nothing is made: for whoever only wants to know whether a server is there."""
     inside = folder.resolve() / "valkey.sock"
     if len(os.fsencode(inside)) <= _SOCKET_LIMIT:
         return inside
     mark = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
-    short = Path(tempfile.gettempdir()) / f"broadsheet-{os.getuid()}-{mark}"
-    short.mkdir(mode=0o700, exist_ok=True)
-    if short.is_symlink() or short.stat().st_uid != os.getuid() or short.stat().st_mode & 0o077:
-        raise ServerError(f"{short} is not this user's private folder", fix="remove it, or set TMPDIR")
-    return short / "valkey.sock"
+    name = Path(f"broadsheet-{os.getuid()}-{mark}") / "valkey.sock"
+    short = Path(tempfile.gettempdir()) / name
+    return short if len(os.fsencode(short)) <= _SOCKET_LIMIT else Path("/tmp") / name  # noqa: S108 (checked to be ours)
 
 
 def _command(folder: Path, address: Path) -> list[str]:
