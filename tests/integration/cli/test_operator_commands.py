@@ -3,12 +3,17 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
+from itertools import islice
 
 import pytest
+from rich.console import Console
 
 from tests.support.mailroom import messages
 from tests.support.makers import make_subscriber
 from tests.support.sending import SAMPLE
+from worker.cli import following
+from worker.cli.following import follow
 from worker.domain.delivery import DeliveryState
 from worker.mailroom import faults
 from worker.store.engine import writing
@@ -18,8 +23,6 @@ from worker.usecases.plan_mailing import plan_mailing
 @pytest.fixture
 def planned(on, readers, context):
     """The sample, planned for twelve readers, nothing submitted yet."""
-    from datetime import UTC, datetime
-
     assert on("send", SAMPLE, "--yes").code == 0
     plan_mailing(context.engine, 1, context.prepare, datetime.now(UTC))
     return 1
@@ -61,8 +64,6 @@ def test_status_shows_a_row_for_each_edition_and_who_was_left_out(on, planned, w
 
 
 def test_status_says_why_somebody_was_skipped(on, planned, work, context):
-    from datetime import UTC, datetime
-
     from worker.store.subscribers import each_subscriber
     from worker.usecases.unsubscribe import unsubscribe
 
@@ -156,8 +157,6 @@ def test_a_mailing_paused_before_its_hour_goes_back_to_waiting(on, readers):
 
 
 def test_what_is_finished_can_be_neither_paused_nor_resumed_nor_cancelled(on, planned, work, context):
-    from datetime import UTC, datetime
-
     from worker.store.ledger.sweep import sweep
 
     work(planned)
@@ -203,3 +202,25 @@ def test_every_data_command_prints_json(on, planned):
         ended = on(*words, "--json")
         assert ended.code == 0
         assert ended.json is not None
+
+
+def test_the_bar_is_drawn_before_anybody_knows_how_many_there_are(on, readers, context):
+    on("send", SAMPLE, "--yes", "--at", "2099-07-06 07:00")
+    on("pause", SAMPLE)
+    screen = Console(file=io.StringIO(), force_terminal=True, width=80)
+    follow(context.engine, 1, screen)
+    assert "paused" in screen.file.getvalue()
+
+
+def test_watching_asks_for_the_workers_when_nothing_moves(planned, context, monkeypatch):
+    monkeypatch.setattr(following, "STILL_SECONDS", 0.0)
+    first, second = islice(following.moments(context.engine, planned), 2)
+    assert (first.still, second.still) == (False, True)
+    assert (second.words, second.reached, second.audience) == ("sending", 0, 12)
+
+
+def test_what_waits_for_its_hour_is_not_said_to_stand_still(on, readers, context, monkeypatch):
+    on("send", SAMPLE, "--yes", "--at", "2099-07-06 07:00")
+    monkeypatch.setattr(following, "STILL_SECONDS", 0.0)
+    *_, last = islice(following.moments(context.engine, 1), 2)
+    assert (last.still, last.words) == (False, "goes Mon 06 Jul 2099 07:00 (America/Denver)")
