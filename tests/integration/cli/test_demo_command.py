@@ -135,7 +135,7 @@ def test_two_demos_at_once_ended_by_ctrl_c_leave_nothing(tmp_path):
     """One is stopped in the middle of starting, the other while it sends; neither minds the other."""
     temporary = Path(tempfile.mkdtemp(prefix="bs-demo-"))  # a socket's path leaves no room for pytest's own
     both = [
-        Process(tmp_path / name, "demo", "--subscribers", "2000", "--project", ROOT, TMPDIR=str(temporary))
+        Process(tmp_path / name, "demo", "--subscribers", "300", "--project", ROOT, TMPDIR=str(temporary))
         for name in ("first", "second")
     ]
     try:
