@@ -11,16 +11,20 @@ import pytest
 from tests.support.crash_driver import Stage, enumerate_all, kill_at_points
 from tests.support.crash_scenarios import SCENARIOS
 
-SOME = 8  # points of each scenario without --both-databases
+SOME = 9  # points of each scenario without --both-databases
 
 
 def some(names):
-    """Half of them around the calls, where most is at stake, the other half anywhere."""
-    calls = {at for at, name in enumerate(names, 1) if "call" in name}
-    near = sorted({min(max(at + step, 1), len(names)) for at in calls for step in (-1, 0, 1, 2)})
-    chosen = set(random.sample(near, min(SOME // 2, len(near))))
-    rest = sorted(set(enumerate_all(names)) - chosen)
-    return sorted(chosen | set(random.sample(rest, min(SOME - len(chosen), len(rest)))))
+    """A third of them around calls, a third around the ends of transactions, a third anywhere."""
+    every = set(enumerate_all(names))
+    calls = {at + step for at, name in enumerate(names, 1) if "call" in name for step in (-1, 0, 1)}
+    ends = {at for at, name in enumerate(names, 1) if name in ("before the commit", "after the transaction")}
+    chosen = set()
+    for kind in (calls & every, ends, every):
+        left = sorted(kind - chosen)
+        chosen |= set(random.sample(left, min(SOME // 3, len(left))))
+    left = sorted(every - chosen)
+    return sorted(chosen | set(random.sample(left, min(SOME - len(chosen), len(left)))))
 
 
 @pytest.mark.timeout(900)
