@@ -5,10 +5,10 @@ import pytest
 from tests.support.crash_driver import Stage, freeze_at_points
 from tests.support.crash_scenarios import FREEZING
 
-LEASE_SECONDS = 0.4
+LEASE_SECONDS = 0.3
 
 
-SOME = 10  # points without --both-databases: around the first two calls
+SOME = 8  # points without --both-databases: around the first two calls
 
 
 def ends_of_transactions_and_calls(names):
