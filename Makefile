@@ -45,7 +45,7 @@ crash: $(VENV)/.dev ## kill points on both databases
 	$(BIN)/pytest -q tests/crash --both-databases $(ARGS)
 
 fuzz: $(VENV)/.dev ## properties at length
-	HYPOTHESIS_PROFILE=long $(BIN)/pytest -q tests/unit -k properties $(ARGS)
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest -q tests/unit tests/contract -m hypothesis --timeout 3600 $(ARGS)
 
 bench: $(VENV)/.dev ## benchmarks beside their yardsticks, as ratios
 	$(BIN)/python -m benchmarks $(ARGS)

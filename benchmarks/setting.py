@@ -115,7 +115,7 @@ def mailroom(latency: float = 0.0) -> Iterator[str]:
 
     port = free_port()
     argv = [sys.executable, "-m", "worker.mailroom", "--port", str(port), "--latency", str(latency)]
-    process = subprocess.Popen(argv)
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
         while True:

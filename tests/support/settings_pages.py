@@ -43,7 +43,7 @@ CONFIGURATION = """\
 
 Every setting is an environment variable; `.env` in the project folder fills what the environment does not set. An
 empty value counts as not set. A wrong or missing value is an error that names every such variable at once, and never
-repeats a secret. `broadsheet doctor` tries what only a connection can show.
+repeats a secret.
 
 This page is written from `worker/config.py` by `make settings`.
 

@@ -1,0 +1,22 @@
+"""`make bench`: every benchmark, or those named: `make bench ARGS="submit memory"`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+NAMES = ("render", "transport", "mailroom", "submit", "memory")
+
+
+def main() -> None:
+    """Run them one after another."""
+    chosen = sys.argv[1:] or NAMES
+    for name in chosen:
+        if name not in NAMES:
+            sys.exit(f"there is no benchmark {name}; they are {', '.join(NAMES)}")
+        print(f"\n{name}")
+        importlib.import_module(f"benchmarks.{name}").main()
+
+
+if __name__ == "__main__":
+    main()

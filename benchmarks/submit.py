@@ -1,0 +1,191 @@
+"""How fast one bulk worker submits, beside a straight-line script that makes the same calls with no ledger around them."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+import urllib.request
+from dataclasses import replace
+from pathlib import Path
+
+import urllib3
+
+from benchmarks.setting import add_readers, context_for, database, mailroom, plan_broadcast
+from worker.context import Context
+from worker.domain.delivery import ClaimedBatch
+from worker.domain.edition import Edition, MergeName, MergeTag, Place
+from worker.domain.mailing import MailingKind
+from worker.domain.segment import EVERYONE
+from worker.domain.subscriber import Plan
+from worker.providers.sendgrid_payload import build_payload
+from worker.store.engine import snapshot, writing
+from worker.store.ledger.mailings import NewMailing, create_mailing, get_mailing
+from worker.store.ledger.plan import begin_planning, freeze_audience
+from worker.usecases.submit_batches import submit_batches
+
+RECIPIENTS = 50_000
+ROUNDS = 3
+SLOW = 0.08  # seconds before each answer, in the second part
+
+
+def main() -> None:
+    """Print recipients per second and their ratios; medians of three rounds."""
+    print(f"submitting {RECIPIENTS:,} recipients, 1,000 a batch, to a count-only mailroom on loopback")
+    for kind in ("sqlite", "postgresql"):
+        with database(kind) as engine, mailroom() as url, tempfile.TemporaryDirectory() as folder:
+            add_readers(engine, RECIPIENTS)
+            context = context_for(engine, url, Path(folder))
+            for letter in ("plain letter", "sample issue"):
+                worker, bare, script = [], [], []
+                for number in range(ROUNDS):
+                    mailing_id = plan(context, f"{kind}:{letter}:{number}", letter)
+                    bodies, rate = collect(context, mailing_id)
+                    worker.append(rate)
+                    bare.append(post_all(url, bodies))
+                    script.append(
+                        straight_line(context, url, plan(context, f"{kind}:{letter}:{number}:script", letter))
+                    )
+                mine, loop, line = (statistics.median(one) for one in (worker, bare, script))
+                print(
+                    f"  {kind:10} {letter:12}  one worker {mine:9,.0f}/s   straight-line script {line:9,.0f}/s"
+                    f" (ratio {mine / line:.2f})   posting ready requests only {loop:9,.0f}/s (ratio {mine / loop:.2f})"
+                )
+    slow()
+
+
+def slow() -> None:
+    """With a mailroom that takes its time, as the internet does."""
+    with database("sqlite") as engine, mailroom(SLOW) as url, tempfile.TemporaryDirectory() as folder:
+        add_readers(engine, 30_000)
+        context = context_for(engine, url, Path(folder))
+        ratios = []
+        for number in range(ROUNDS):
+            bodies, rate = collect(context, plan(context, f"slow:{number}", "sample issue"))
+            ratios.append(rate / post_all(url, bodies))
+        print(
+            f"  an answer after {SLOW * 1000:.0f} ms: {statistics.median(ratios):.0%} of posting ready requests in a bare loop"
+        )
+
+
+def collect(context: Context, mailing_id: int) -> tuple[list[bytes], float]:
+    """Submit a whole mailing with one worker; the request bodies it sent, and recipients per second."""
+    sent: list[bytes] = []
+    provider = context.provider
+    terms = replace(context.terms, slice_seconds=1e9)
+    began = time.perf_counter()
+    submit_batches(context.engine, provider, mailing_id, terms)
+    spent = time.perf_counter() - began
+    with context.engine.connect() as connection:
+        rows = connection.exec_driver_sql(
+            f"SELECT count(*) FROM deliveries WHERE mailing_id = {mailing_id}"
+        ).scalar_one()
+    sent = bodies_of(context, mailing_id)
+    return sent, rows / spent
+
+
+def bodies_of(context: Context, mailing_id: int) -> list[bytes]:
+    """The requests a mailing is made of, built again: same recipients, same values, same size."""
+    from worker.domain.delivery import StartedBatch
+    from worker.store.ledger.start import read_owed
+    from worker.usecases.desk import open_desk
+    from worker.usecases.ready_batch import write_addressees
+    from worker.usecases.submit_batch import _submission
+
+    desk = open_desk(context.engine, context.provider, mailing_id, context.terms)
+    assert desk is not None
+    bodies = []
+    with context.engine.connect() as connection:
+        batches = connection.exec_driver_sql(
+            f"SELECT id, edition_id FROM batches WHERE mailing_id = {mailing_id}"
+        ).all()
+    for batch_id, edition_id in batches:
+        batch = ClaimedBatch(batch_id, mailing_id, edition_id, "", 0, 0, desk.mailing.created_at)
+        with writing(context.engine) as connection:
+            owed = read_owed(connection, batch, desk.mailing, count_referrals=desk.counts_referrals)
+        addressees = [one for one in write_addressees(desk.writers[edition_id], owed) if one is not None]
+        bodies.append(build_payload(_submission(desk, StartedBatch(batch, 1, "benchmark-key-16", owed), addressees)))
+    return bodies
+
+
+def post_all(url: str, bodies: list[bytes]) -> float:
+    """A bare loop over one keep-alive connection; recipients per second."""
+    pool = urllib3.connectionpool.connection_from_url(url, maxsize=1)
+    headers = {"Authorization": "Bearer SG.benchmark", "Content-Type": "application/json"}
+    recipients = sum(body.count(b'"to":') for body in bodies)
+    began = time.perf_counter()
+    for body in bodies:
+        answer = pool.request("POST", "/v3/mail/send", body=body, headers=headers, retries=False)
+        assert answer.status == 202, answer.data
+    return recipients / (time.perf_counter() - began)
+
+
+def straight_line(context: Context, url: str, mailing_id: int) -> float:
+    """The same statements and payloads in one plain loop: no claims to lose, no thread, no checks of what came back."""
+    from worker.store.ledger.claim import claim_batch
+    from worker.store.ledger.settle import settle_accepted
+    from worker.store.ledger.start import read_owed, start_batch
+    from worker.usecases.desk import open_desk
+
+    desk = open_desk(context.engine, context.provider, mailing_id, context.terms)
+    assert desk is not None
+    bodies = iter(bodies_of(context, mailing_id))
+    pool = urllib3.connectionpool.connection_from_url(url, maxsize=1)
+    headers = {"Authorization": "Bearer SG.benchmark", "Content-Type": "application/json"}
+    now, recipients = desk.mailing.created_at, 0
+    began = time.perf_counter()
+    for body in bodies:
+        with writing(context.engine) as connection:
+            batch = claim_batch(connection, mailing_id, 30_000)
+            assert batch is not None
+            owed = read_owed(connection, batch, desk.mailing, count_referrals=desk.counts_referrals)
+        with writing(context.engine) as connection:
+            started = start_batch(connection, batch, desk.mailing, 30_000, now, owed=owed)
+            assert started is not None
+        pool.request("POST", "/v3/mail/send", body=body, headers=headers, retries=False)
+        with writing(context.engine) as connection:
+            settle_accepted(connection, started, now)
+        recipients += len(owed)
+    return recipients / (time.perf_counter() - began)
+
+
+def plan(context: Context, key: str, letter: str) -> int:
+    """A broadcast to everybody, of the sample issue or of a plain letter (a greeting by name and the footer's links)."""
+    if letter == "sample issue":
+        return plan_broadcast(context, key)
+    tags = (
+        MergeTag("-bs00h-", MergeName.FIRST_NAME, "there", Place.HTML),
+        MergeTag("-bs01t-", MergeName.FIRST_NAME, "there", Place.TEXT),
+        MergeTag("-bs02u-", MergeName.MANAGE_LINK, "", Place.URL),
+        MergeTag("-bs03u-", MergeName.UNSUBSCRIBE_LINK, "", Place.URL),
+    )
+    html = "<p>Hi -bs00h-,</p>" + "<p>A paragraph of an ordinary letter, with some words in it.</p>" * 300
+    links = "https://letters.example.com/m/-bs02u- https://letters.example.com/u/-bs03u-"
+    editions = {
+        plan: Edition(plan, f"The {plan} letter", "Preview", html + links, "Hi -bs01t-,\n\n" + links, tags)
+        for plan in Plan
+    }
+    now = context_now()
+    with writing(context.engine) as connection:
+        new = NewMailing(key, MailingKind.BROADCAST, "issue:plain", now, "2026-11-23T07:00", "UTC", 1_000)
+        mailing_id = create_mailing(connection, new, now)
+        assert mailing_id is not None
+        begin_planning(connection, mailing_id)
+        mailing = get_mailing(connection, mailing_id)
+    assert mailing is not None
+    with snapshot(context.engine) as connection:
+        freeze_audience(connection, mailing, EVERYONE, editions, now)
+    return mailing_id
+
+
+def context_now():  # type: ignore[no-untyped-def]
+    """The time of planning."""
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC)
+
+
+def stats(url: str) -> dict[str, int]:
+    """What the mailroom counted."""
+    return json.loads(urllib.request.urlopen(f"{url}/_mailroom/stats", timeout=5).read())  # type: ignore[no-any-return]
