@@ -1,20 +1,20 @@
-"""How fast one bulk worker submits, beside a straight-line script that makes the same calls with no ledger around them."""
+"""How fast one bulk worker submits, beside a straight-line script (benchmarks/straight_line.py) and a bare loop of POSTs."""
 
 from __future__ import annotations
 
-import json
 import statistics
 import tempfile
 import time
-import urllib.request
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import urllib3
 
 from benchmarks.setting import add_readers, context_for, database, mailroom, plan_broadcast
+from benchmarks.straight_line import straight_line
 from worker.context import Context
-from worker.domain.delivery import ClaimedBatch
+from worker.domain.delivery import ClaimedBatch, StartedBatch
 from worker.domain.edition import Edition, MergeName, MergeTag, Place
 from worker.domain.mailing import MailingKind
 from worker.domain.segment import EVERYONE
@@ -23,6 +23,10 @@ from worker.providers.sendgrid_payload import build_payload
 from worker.store.engine import snapshot, writing
 from worker.store.ledger.mailings import NewMailing, create_mailing, get_mailing
 from worker.store.ledger.plan import begin_planning, freeze_audience
+from worker.store.ledger.start import read_owed
+from worker.usecases.desk import open_desk
+from worker.usecases.ready_batch import write_addressees
+from worker.usecases.submit_batch import build_submission
 from worker.usecases.submit_batches import submit_batches
 
 RECIPIENTS = 50_000
@@ -71,7 +75,6 @@ def slow() -> None:
 
 def collect(context: Context, mailing_id: int) -> tuple[list[bytes], float]:
     """Submit a whole mailing with one worker; the request bodies it sent, and recipients per second."""
-    sent: list[bytes] = []
     provider = context.provider
     terms = replace(context.terms, slice_seconds=1e9)
     began = time.perf_counter()
@@ -81,17 +84,11 @@ def collect(context: Context, mailing_id: int) -> tuple[list[bytes], float]:
         rows = connection.exec_driver_sql(
             f"SELECT count(*) FROM deliveries WHERE mailing_id = {mailing_id}"
         ).scalar_one()
-    sent = bodies_of(context, mailing_id)
-    return sent, rows / spent
+    return bodies_of(context, mailing_id), rows / spent
 
 
 def bodies_of(context: Context, mailing_id: int) -> list[bytes]:
     """The requests a mailing is made of, built again: same recipients, same values, same size."""
-    from worker.domain.delivery import StartedBatch
-    from worker.store.ledger.start import read_owed
-    from worker.usecases.desk import open_desk
-    from worker.usecases.ready_batch import write_addressees
-    from worker.usecases.submit_batch import _submission
 
     desk = open_desk(context.engine, context.provider, mailing_id, context.terms)
     assert desk is not None
@@ -105,7 +102,9 @@ def bodies_of(context: Context, mailing_id: int) -> list[bytes]:
         with writing(context.engine) as connection:
             owed = read_owed(connection, batch, desk.mailing, count_referrals=desk.counts_referrals)
         addressees = [one for one in write_addressees(desk.writers[edition_id], owed) if one is not None]
-        bodies.append(build_payload(_submission(desk, StartedBatch(batch, 1, "benchmark-key-16", owed), addressees)))
+        bodies.append(
+            build_payload(build_submission(desk, StartedBatch(batch, 1, "benchmark-key-16", owed), addressees))
+        )
     return bodies
 
 
@@ -118,35 +117,6 @@ def post_all(url: str, bodies: list[bytes]) -> float:
     for body in bodies:
         answer = pool.request("POST", "/v3/mail/send", body=body, headers=headers, retries=False)
         assert answer.status == 202, answer.data
-    return recipients / (time.perf_counter() - began)
-
-
-def straight_line(context: Context, url: str, mailing_id: int) -> float:
-    """The same statements and payloads in one plain loop: no claims to lose, no thread, no checks of what came back."""
-    from worker.store.ledger.claim import claim_batch
-    from worker.store.ledger.settle import settle_accepted
-    from worker.store.ledger.start import read_owed, start_batch
-    from worker.usecases.desk import open_desk
-
-    desk = open_desk(context.engine, context.provider, mailing_id, context.terms)
-    assert desk is not None
-    bodies = iter(bodies_of(context, mailing_id))
-    pool = urllib3.connectionpool.connection_from_url(url, maxsize=1)
-    headers = {"Authorization": "Bearer SG.benchmark", "Content-Type": "application/json"}
-    now, recipients = desk.mailing.created_at, 0
-    began = time.perf_counter()
-    for body in bodies:
-        with writing(context.engine) as connection:
-            batch = claim_batch(connection, mailing_id, 30_000)
-            assert batch is not None
-            owed = read_owed(connection, batch, desk.mailing, count_referrals=desk.counts_referrals)
-        with writing(context.engine) as connection:
-            started = start_batch(connection, batch, desk.mailing, 30_000, now, owed=owed)
-            assert started is not None
-        pool.request("POST", "/v3/mail/send", body=body, headers=headers, retries=False)
-        with writing(context.engine) as connection:
-            settle_accepted(connection, started, now)
-        recipients += len(owed)
     return recipients / (time.perf_counter() - began)
 
 
@@ -166,7 +136,7 @@ def plan(context: Context, key: str, letter: str) -> int:
         plan: Edition(plan, f"The {plan} letter", "Preview", html + links, "Hi -bs01t-,\n\n" + links, tags)
         for plan in Plan
     }
-    now = context_now()
+    now = datetime.now(UTC)
     with writing(context.engine) as connection:
         new = NewMailing(key, MailingKind.BROADCAST, "issue:plain", now, "2026-11-23T07:00", "UTC", 1_000)
         mailing_id = create_mailing(connection, new, now)
@@ -177,15 +147,3 @@ def plan(context: Context, key: str, letter: str) -> int:
     with snapshot(context.engine) as connection:
         freeze_audience(connection, mailing, EVERYONE, editions, now)
     return mailing_id
-
-
-def context_now():  # type: ignore[no-untyped-def]
-    """The time of planning."""
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC)
-
-
-def stats(url: str) -> dict[str, int]:
-    """What the mailroom counted."""
-    return json.loads(urllib.request.urlopen(f"{url}/_mailroom/stats", timeout=5).read())  # type: ignore[no-any-return]

@@ -74,7 +74,7 @@ def start(desk: Desk, ready: ReadyBatch) -> Outgoing | Round:
     if not addressees:
         return Round.GO_ON
     desk.terms.mark.note(desk.identity, started.submission_id)
-    return Outgoing(started, _submission(desk, started, addressees), call_by)
+    return Outgoing(started, build_submission(desk, started, addressees), call_by)
 
 
 def call(desk: Desk, outgoing: Outgoing) -> Answer:
@@ -117,7 +117,8 @@ def _addressees(connection: Connection, desk: Desk, ready: ReadyBatch, started: 
     return addressees
 
 
-def _submission(desk: Desk, started: StartedBatch, addressees: list[Addressee]) -> Submission:
+def build_submission(desk: Desk, started: StartedBatch, addressees: list[Addressee]) -> Submission:
+    """The POST for these addressees of a started batch."""
     publication, mailing, edition = desk.terms.publication, desk.mailing, desk.editions[started.batch.edition_id]
     return Submission(
         key=started.submission_key,

@@ -78,7 +78,17 @@ def test_a_body_without_its_line_ends_does_not_verify():
 
 
 @pytest.mark.parametrize(
-    "signature", [None, " ", "x", "====", "AAAA", "ünsigned", sign(private=ec.generate_private_key(ec.SECP256R1()))]
+    "signature",
+    [
+        None,
+        " ",
+        "x",
+        "====",
+        "AAAA",
+        "ünsigned",
+        # A name, for xdist needs the same ones in each of its processes.
+        pytest.param(sign(private=ec.generate_private_key(ec.SECP256R1())), id="somebody else's"),
+    ],
 )
 def test_a_missing_or_wrong_signature_does_not_verify(signature):
     assert refused(signature=signature)
