@@ -48,9 +48,8 @@ def main() -> None:
                     bodies, rate = collect(context, mailing_id)
                     worker.append(rate)
                     bare.append(post_all(url, bodies))
-                    script.append(
-                        straight_line(context, url, plan(context, f"{kind}:{letter}:{number}:script", letter))
-                    )
+                    again = plan(context, f"{kind}:{letter}:{number}:script", letter)
+                    script.append(straight_line(engine, url, again, bodies_of(context, again)))
                 mine, loop, line = (statistics.median(one) for one in (worker, bare, script))
                 print(
                     f"  {kind:10} {letter:12}  one worker {mine:9,.0f}/s   straight-line script {line:9,.0f}/s"
