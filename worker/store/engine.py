@@ -97,7 +97,7 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
     # FULL: a commit survives power loss. A submission whose row vanished could be posted again.
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA cache_size=-32768")
+    cursor.execute("PRAGMA cache_size=-2000")
     cursor.close()
 
 
