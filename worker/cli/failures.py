@@ -19,15 +19,30 @@ WRONG_USE = (UsageError, SettingsError, UnknownIssue)
 
 def run_quietly(command: Callable[[], None]) -> int:
     """Run it and return the exit code."""
+    code = _run(command)
+    try:
+        # What is still in a buffer would find the pipe closed only while Python ends. Both names, for the command
+        # library puts a wrapper over the first that hides a failed flush and keeps what could not be written.
+        for stream in filter(None, (sys.stdout, sys.__stdout__)):
+            stream.flush()
+    except BrokenPipeError:
+        _drop_output()
+    return code
+
+
+def _run(command: Callable[[], None]) -> int:
     try:
         command()
     except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):
+            return _code(end)
         # The command library ends with 1 where the reader of a pipe (`| head`) has seen enough: all is well.
-        return 0 if isinstance(end.__context__, BrokenPipeError) else _code(end)
+        _drop_output()
+        return 0
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
     except BroadsheetError as wrong:
         _tell(wrong.what, wrong.fix)
@@ -42,6 +57,11 @@ def run_quietly(command: Callable[[], None]) -> int:
     finally:
         close_contexts()
     return 0
+
+
+def _drop_output() -> None:
+    """Nobody reads any more (`| head` has seen enough): what is left to print goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), (sys.__stdout__ or sys.stdout).fileno())
 
 
 def _tell(what: str, fix: str) -> None:

@@ -29,13 +29,14 @@ def start(tmp_path):
         process.close()
 
 
-def test_a_closed_pipe_ends_a_long_list_quietly(project, readers, context, on, work):
+@pytest.mark.parametrize("how", [["--csv"], ["--json"], ["--csv", "--state", "cancelled"], []])
+def test_a_closed_pipe_ends_a_list_quietly_whether_it_is_long_or_short(project, readers, on, work, how):
     assert on("send", SAMPLE, "--yes").code == 0
     work(1)
     read, write = os.pipe()
     os.close(read)
     try:
-        words = [*BROADSHEET, "deliveries", SAMPLE, "--csv", "--project", str(project)]
+        words = [*BROADSHEET, "deliveries", SAMPLE, *how, "--project", str(project)]
         ended = subprocess.run(
             words, stdout=write, stderr=subprocess.PIPE, env=clean_environment(), timeout=60, check=False
         )
