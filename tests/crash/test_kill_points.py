@@ -1,6 +1,6 @@
 """SIGKILL at every statement, commit and call of every scenario; afterwards ledger and mailroom agree on everybody.
 
-`make test` takes some points of each scenario, other ones in every run (`-p randomly -p "randomly_seed=..."` repeats a
+`make test` takes some points of each scenario, other ones in every run (`--randomly-seed=N` repeats a
 run's choice); `make crash` takes all of them, on both databases.
 """
 

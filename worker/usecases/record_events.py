@@ -15,7 +15,7 @@ from worker.domain.event import DropReason, Event, EventType
 from worker.domain.suppression import Suppression, SuppressionReason
 from worker.store.engine import Connection, Engine, writing
 from worker.store.events import add_events, addressed_by, event_key
-from worker.store.ledger.evidence import settle_by_events
+from worker.store.ledger.evidence import accept_on_evidence
 from worker.store.ledger.mailings import need_attention, pause_mailing
 from worker.store.ledger.outcomes import record_outcomes
 from worker.store.suppressions import suppress
@@ -65,7 +65,7 @@ def record_events(engine: Engine, events: Sequence[Event], now: datetime) -> Rec
             return Recorded(received=len(events), new=0)
         # Whatever SendGrid says of a message, it can only say after having accepted the POST that carried it.
         proven = {event.submission_key for event in new if event.submission_key}
-        settled = settle_by_events(connection, sorted(proven)) if proven else []
+        settled = accept_on_evidence(connection, sorted(proven)) if proven else []
         record_outcomes(connection, _outcomes(new))
         return Recorded(
             received=len(events),

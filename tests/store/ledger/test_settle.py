@@ -23,7 +23,7 @@ from worker.store.engine import reading, writing
 from worker.store.ledger import settle
 from worker.store.ledger.candidates import stream_candidates
 from worker.store.ledger.claim import has_claimable
-from worker.store.ledger.evidence import settle_by_events
+from worker.store.ledger.evidence import accept_on_evidence
 from worker.store.ledger.mailings import NewAddressee, cancel_mailing, get_mailing
 from worker.store.ledger.outcomes import record_outcomes
 from worker.store.ledger.split import split_batch
@@ -146,8 +146,8 @@ def test_an_event_settles_an_uncertain_batch_once(engine, three):
     started = claim_and_start(engine, three)
     with writing(engine) as connection:
         settle.settle_uncertain(connection, started, NOW, problem="no answer", status_code=None)
-        assert settle_by_events(connection, [started.submission_key, "somebody-elses"]) == [started.batch.id]
-        assert settle_by_events(connection, [started.submission_key]) == []
+        assert accept_on_evidence(connection, [started.submission_key, "somebody-elses"]) == [started.batch.id]
+        assert accept_on_evidence(connection, [started.submission_key]) == []
     assert statuses(engine, three) == ["submitted"]
 
 

@@ -29,11 +29,6 @@ def accept_on_evidence(connection: Connection, submission_keys: Collection[str])
     return moved
 
 
-def settle_by_events(connection: Connection, submission_keys: Collection[str]) -> list[int]:
-    """The same, for keys that came with events."""
-    return accept_on_evidence(connection, submission_keys)
-
-
 def _accept(connection: Connection, keys: list[str]) -> list[int]:
     proven = (
         select(batches.c.id, batches.c.status, submissions.c.id.label("submission_id"))
