@@ -6,17 +6,7 @@ A change here needs a migration in worker/store/migrations/ and a line in CHANGE
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-)
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
 
 from worker.store.instants import Instant
 
@@ -81,7 +71,14 @@ suppressions = Table(
     Column("address_key", Text, primary_key=True),
     Column("reason", Text, nullable=False),
     Column("suppressed_at", Instant, nullable=False),
-    Column("evidence", Text, nullable=False, server_default=""),  # event:<id>, link, import:<file>, operator
+    Column("evidence", Text, nullable=False, server_default=""),  # event:<id>, link, import:<file>, operator, sendgrid
+    Column("pushed_at", Instant),  # when SendGrid's own list was known to have it; NULL: not yet
+    Index(
+        "ix_suppressions_unpushed",
+        "suppressed_at",
+        sqlite_where=text("pushed_at IS NULL"),
+        postgresql_where=text("pushed_at IS NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -107,6 +104,28 @@ mailings = Table(
     Column("created_at", Instant, nullable=False),
     Column("planned_at", Instant),
     Column("finished_at", Instant),
+    Column("stage_at", Instant),  # set: staged, and handed over from then on; NULL: handed over at `send_at`
+    Column(
+        "late", Text, nullable=False, server_default="ask"
+    ),  # send, ask, expire: what happens when its hour is missed
+    Column("local_hour", Integer, nullable=False, server_default="0"),  # 1: at `wall_time` in each reader's own zone
+    Column("corrects_id", Id),  # only those who have that mailing get this one
+    Column("planning_attempts", Integer, nullable=False, server_default="0"),
+)
+
+# One row for each try to stage a mailing: a batch id at SendGrid under which its mail waits for the hour.
+generations = Table(
+    "generations",
+    metadata,
+    Column("mailing_id", Id, ForeignKey("mailings.id"), primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("sendgrid_batch_id", Text, nullable=False, unique=True),
+    Column("send_at", Instant, nullable=False),
+    Column("reserved_at", Instant, nullable=False),
+    Column("state", Text, nullable=False),  # open, cancelling, cancelled, freed
+    Column("cancel_asked_at", Instant),
+    Column("cancelled_at", Instant),  # read back from SendGrid
+    sqlite_with_rowid=False,
 )
 
 # Who a one-off mailing is for, written with the mailing so that planning needs nothing else.
@@ -152,6 +171,8 @@ batches = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("generation", Integer, nullable=False, server_default="0"),
     Column("problem", Text),  # the last thing that went wrong, without addresses
+    Column("swept", Integer, nullable=False, server_default="0"),  # how often a claim of it ran out
+    Column("set_aside", Text),  # set: pending, but not claimed until an operator says so; why
     UniqueConstraint("edition_id", "number"),
     Index("ix_batches_mailing_id_status", "mailing_id", "status", "id"),
     # Every claim, start and settle rewrites one row: room on its page keeps the update in place.
@@ -218,6 +239,29 @@ events = Table(
     Column("submission_key", Text),
     Column("reason", Text, nullable=False, server_default=""),
     Column("url", Text, nullable=False, server_default=""),
+    Column("status", Text, nullable=False, server_default=""),  # the enhanced status code, 5.1.1 for one
+    Column("classification", Text, nullable=False, server_default=""),  # SendGrid's class of a bounce
+)
+
+# How fast the account may be used, shared by every worker and kept across restarts (store/pace.py).
+rate_buckets = Table(
+    "rate_buckets",
+    metadata,
+    Column("name", Text, primary_key=True),  # second, hour, day, warm-up, account
+    Column("tokens", BigInteger, nullable=False),  # thousandths of a message; below zero: borrowed
+    Column("refilled_at", Instant, nullable=False),
+    Column("blocked_until", Instant),  # a rate limit's reset
+    sqlite_with_rowid=False,
+)
+
+# How far lists kept elsewhere have been read (SendGrid's suppression lists).
+sync_cursors = Table(
+    "sync_cursors",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("position", Text, nullable=False, server_default=""),
+    Column("synced_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 launch_conversions = Table(
