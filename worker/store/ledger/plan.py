@@ -177,7 +177,9 @@ def _freeze_edition(
             people.c.subscriber_id,
             people.c.address_key,
             people.c.address,
-            (position // literal(batch_size, Integer)).label("number"),
+            # Whole numbers on both sides, so that the batch is found by its index. SQLAlchemy's `//` is a floating
+            # point floor on PostgreSQL, which compared every row with every batch.
+            cast(position.op("/", precedence=8)(literal(batch_size, Integer)), Integer).label("number"),
         )
         .where(*eligible)
         .subquery()

@@ -11,8 +11,18 @@ depends_on = None
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
+# Planning takes these ids from the tables themselves; checking each again took three quarters of its time.
+_REFERENCES = {
+    "mailing_id": "mailings",
+    "subscriber_id": "subscribers",
+    "edition_id": "editions",
+    "batch_id": "batches",
+}
+
+
 def upgrade() -> None:
     _mailings()
+    _deliveries()
     op.add_column("batches", sa.Column("swept", sa.Integer(), server_default="0", nullable=False))
     op.add_column("batches", sa.Column("set_aside", sa.Text(), nullable=True))
     op.add_column("events", sa.Column("status", sa.Text(), server_default="", nullable=False))
@@ -65,3 +75,9 @@ def _mailings() -> None:
         sa.UniqueConstraint("sendgrid_batch_id", name=op.f("uq_generations_sendgrid_batch_id")),
         sqlite_with_rowid=False,
     )
+
+
+def _deliveries() -> None:
+    with op.batch_alter_table("deliveries") as deliveries:
+        for column, table in _REFERENCES.items():
+            deliveries.drop_constraint(op.f(f"fk_deliveries_{column}_{table}"), type_="foreignkey")
