@@ -177,12 +177,18 @@ def _freeze_edition(
             people.c.subscriber_id,
             people.c.address_key,
             people.c.address,
-            # Whole numbers on both sides, so that the batch is found by its index. SQLAlchemy's `//` is a floating
-            # point floor on PostgreSQL, which compared every row with every batch.
+            # SQLAlchemy's `//` is a floating point floor on PostgreSQL, and finds no index.
             cast(position.op("/", precedence=8)(literal(batch_size, Integer)), Integer).label("number"),
         )
         .where(*eligible)
         .subquery()
+    )
+    # Looked up by its index for each row: a join, planned without statistics of batches just made, compared every row
+    # with every batch.
+    batch = (
+        select(batches.c.id)
+        .where(batches.c.edition_id == edition_id, batches.c.number == numbered.c.number)
+        .scalar_subquery()
     )
     owed = select(
         literal(mailing.id),
@@ -190,8 +196,8 @@ def _freeze_edition(
         numbered.c.address_key,
         numbered.c.address,
         literal(edition_id),
-        batches.c.id,
-    ).join_from(numbered, batches, (batches.c.edition_id == edition_id) & (batches.c.number == numbered.c.number))
+        batch,
+    )
     columns = ["mailing_id", "subscriber_id", "address_key", "address", "edition_id", "batch_id"]
     return changed(connection, insert(deliveries).from_select(columns, owed.order_by(numbered.c.subscriber_id)))
 
