@@ -79,9 +79,12 @@ def freeze_audience(
     batch_size = connection.execute(select(mailings.c.batch_size).where(mailings.c.id == mailing.id)).scalar_one()
     # A subquery, not a CTE: a statement that begins with WITH has no row count on SQLite.
     people = _candidates(connection, mailing, rule).subquery("people")
-    candidates = connection.execute(select(func.count()).select_from(people)).scalar_one()
+    candidates, sizes = _count(connection, people)
     excluded = _exclude(connection, mailing, people)
-    audience = sum(_freeze_edition(connection, mailing, people, edition, batch_size) for edition in prepared.values())
+    audience = sum(
+        _freeze_edition(connection, mailing, people, edition, sizes.get(edition.plan.value, 0), batch_size)
+        for edition in prepared.values()
+    )
     if candidates != audience + excluded:
         raise LedgerError(
             f"mailing {mailing.id}: {candidates} candidates, but {audience} deliveries and {excluded} exclusions",
@@ -146,16 +149,22 @@ def _outsiders(connection: Connection, mailing: Mailing) -> Select[Any]:
     )
 
 
+def _count(connection: Connection, people: Subquery) -> tuple[int, dict[str, int]]:
+    """How many candidates there are, and how many of each plan may be mailed."""
+    owed = func.count().filter(people.c.reason.is_(None))
+    rows = connection.execute(select(people.c.plan, func.count(), owed).group_by(people.c.plan)).all()
+    return sum(row[1] for row in rows), {row[0]: row[2] for row in rows}
+
+
 def _exclude(connection: Connection, mailing: Mailing, people: Subquery) -> int:
     chosen = select(literal(mailing.id), people.c.subscriber_id, people.c.reason).where(people.c.reason.is_not(None))
     return changed(connection, insert(exclusions).from_select(["mailing_id", "subscriber_id", "reason"], chosen))
 
 
 def _freeze_edition(
-    connection: Connection, mailing: Mailing, people: Subquery, edition: Edition, batch_size: int
+    connection: Connection, mailing: Mailing, people: Subquery, edition: Edition, size: int, batch_size: int
 ) -> int:
     eligible = (people.c.plan == edition.plan.value, people.c.reason.is_(None))
-    size = connection.execute(select(func.count()).select_from(people).where(*eligible)).scalar_one()
     edition_id = _keep_edition(connection, mailing, edition)
     numbers = range(-(-size // batch_size))
     rows = [
