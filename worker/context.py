@@ -19,7 +19,10 @@ from worker.domain.publication import Publication
 from worker.domain.segment import Rule
 from worker.domain.subscriber import Plan
 from worker.providers.base import Provider
+from worker.providers.scheduled import Scheduler
 from worker.providers.sendgrid import SendGrid
+from worker.providers.sendgrid_api import SendGridApi
+from worker.providers.sendgrid_scheduled import SendGridScheduler
 from worker.queue.connection import JobQueue
 from worker.render.layout import Templates
 from worker.render.links import Signer
@@ -50,6 +53,20 @@ class Context:
     @cached_property
     def provider(self) -> Provider:
         """SendGrid, or the mailroom standing in for it."""
+        return self._sendgrid
+
+    @cached_property
+    def scheduler(self) -> Scheduler:
+        """Batch ids at SendGrid, and taking back what waits under them."""
+        return SendGridScheduler(self._sendgrid.api)
+
+    @property
+    def sendgrid_api(self) -> SendGridApi:
+        """Every other call of SendGrid's API, over the provider's connections."""
+        return self._sendgrid.api
+
+    @cached_property
+    def _sendgrid(self) -> SendGrid:
         self.settings.require("sendgrid_api_key")
         return SendGrid(
             api_key=self.settings.sendgrid_api_key.get_secret_value(),

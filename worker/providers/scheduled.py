@@ -52,7 +52,7 @@ class Unreached:
 
 
 class Scheduler(Protocol):
-    """Reserves batch ids and takes back what waits under them. `SendGrid` is one."""
+    """Reserves batch ids and takes back what waits under them. `SendGridScheduler` is one."""
 
     def reserve(self) -> Reserved | Declined | Unreached:
         """A batch id, valid for ten days (the ledger uses it for one)."""

@@ -9,14 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sendgrid.sendgrid import SendGridAPIClient
-
-from worker.errors import SettingsError
 from worker.providers.base import Answer, Refused, Submission, Unavailable, Unknown
 from worker.providers.sendgrid_answers import read_answer
+from worker.providers.sendgrid_api import SendGridApi, open_client
 from worker.providers.sendgrid_limits import PayloadError
 from worker.providers.sendgrid_payload import build_payload
-from worker.providers.sendgrid_transport import CallFailed, KeepAliveClient, Transport
+from worker.providers.sendgrid_transport import CallFailed
 
 
 class SendGrid:
@@ -24,19 +22,10 @@ class SendGrid:
 
     def __init__(self, api_key: str, api_url: str, deadline_seconds: float, sandbox: bool = False) -> None:
         """`sandbox`: SendGrid validates every submission and delivers none. Raises SettingsError, never quoting the key."""
-        if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
-            # The official client would take an empty key from the environment; http.client would quote a broken one.
-            raise SettingsError(["SENDGRID_API_KEY: is empty or holds characters that no key has"])
-        try:
-            transport = Transport(api_url, deadline_seconds)
-        except ValueError as wrong:
-            raise SettingsError([f"SENDGRID_API_URL: {wrong}"]) from None
         self._sandbox = sandbox
-        official = SendGridAPIClient(api_key=api_key, host=api_url.rstrip("/"))  # type: ignore[no-untyped-call]
-        official.client = KeepAliveClient(
-            transport, host=official.host, request_headers=official.client.request_headers, version=3
-        )
-        self._client: KeepAliveClient = official.client
+        self._client = open_client(api_key, api_url, deadline_seconds)
+        #: Every other call of SendGrid's API, over the same connections.
+        self.api = SendGridApi(self._client)
 
     def submit(self, submission: Submission) -> Answer:
         """Post once and say what is known. A submission that breaks SendGrid's limits is refused here, with status 0."""

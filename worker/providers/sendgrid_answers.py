@@ -79,7 +79,7 @@ def _bad_request(reply: Reply, addressees: int) -> Refused:
     rows: dict[int, str] = {}
     about_message: list[str] = []
     texts: list[str] = []
-    for field, text in _errors(reply.body):
+    for field, text in error_texts(reply.body):
         row = _ROW.match(field)
         if row and int(row[1]) < addressees:
             rows.setdefault(int(row[1]), safe_reason(text))
@@ -94,7 +94,7 @@ def _bad_request(reply: Reply, addressees: int) -> Refused:
     return Refused(RefusalKind.UNNAMED, 400, safe_reason("; ".join(texts)) or "SendGrid refused without a reason")
 
 
-def _errors(body: bytes) -> Iterator[tuple[str, str]]:
+def error_texts(body: bytes) -> Iterator[tuple[str, str]]:
     """Field (may be empty) and text of each error; nothing where the body is not SendGrid's JSON."""
     try:
         answer = orjson.loads(body)
@@ -108,7 +108,7 @@ def _errors(body: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _with_texts(meaning: str, reply: Reply) -> str:
-    texts = "; ".join(text for _, text in _errors(reply.body))
+    texts = "; ".join(text for _, text in error_texts(reply.body))
     return safe_reason(f"{meaning} ({texts})" if texts else meaning)
 
 

@@ -159,6 +159,10 @@ class KeepAliveClient(Client):
             timeout=self.timeout,
         )
 
+    def _(self, name: str) -> KeepAliveClient:
+        """The client one part of the path further; `name` is taken as it is."""
+        return self._build_client(name)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # copy and pickle ask for these; they are no part of a URL
             raise AttributeError(name)
