@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from worker.domain.address import address_key
 from worker.errors import SettingsError
 
 SENDGRID_LIMIT = 1_000  # personalizations in one request
@@ -62,6 +63,15 @@ class Settings(BaseModel):
     call_deadline_seconds: Annotated[float, Field(ge=0.1, le=300)] = Field(
         20.0, description="The longest one API call may take in all, from connecting to the last byte of the answer."
     )
+    rate_per_second: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="The most messages a second, all workers and hosts together; empty: no limit."
+    )
+    rate_per_hour: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="The most messages in an hour that begins with its first one; empty: no limit."
+    )
+    rate_per_day: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="The most messages in 24 hours that begin with their first one; empty: no limit."
+    )
     tick_seconds: Annotated[float, Field(ge=0.1, le=60)] = Field(
         3.0, description="How often the clock looks for what is due."
     )
@@ -92,6 +102,16 @@ class Settings(BaseModel):
         if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise ValueError("must be https outside this machine")
         return value.rstrip("/")
+
+    @field_validator("alert_address")
+    @classmethod
+    def _alert_address(cls, value: str) -> str:
+        if value.strip():
+            try:
+                address_key(value)
+            except ValueError as wrong:
+                raise ValueError(f"is no mail address: {wrong}") from None
+        return value.strip()
 
     @field_validator("log_level")
     @classmethod

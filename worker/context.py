@@ -15,6 +15,7 @@ from worker import sources
 from worker.config import Settings
 from worker.domain.edition import Edition
 from worker.domain.mailing import Mailing
+from worker.domain.pace import Pace, pace_of
 from worker.domain.publication import Publication
 from worker.domain.segment import Rule
 from worker.domain.subscriber import Plan
@@ -100,15 +101,26 @@ class Context:
         return Signer(self.settings.secret_key.get_secret_value())
 
     @property
+    def pace(self) -> Pace:
+        """How fast the account may be used, by the settings and the publication's warm-up."""
+        return self._pace(self.publication)
+
+    def _pace(self, publication: Publication) -> Pace:
+        limits = (self.settings.rate_per_second, self.settings.rate_per_hour, self.settings.rate_per_day)
+        return pace_of(*limits, publication.warm_up, publication.slot.zone)
+
+    @property
     def terms(self) -> Terms:
         """On which terms batches are submitted."""
+        publication = self.publication
         return Terms(
-            publication=self.publication,
+            publication=publication,
             base_url=self.settings.base_url,
             signer=self.signer,
             mark=Mark(self.settings.path(self.settings.state_dir)),
             lease_seconds=self.settings.lease_seconds,
             sandbox=self.settings.sendgrid_sandbox,
+            pace=self._pace(publication),
         )
 
     def prepare(self, mailing: Mailing) -> tuple[Mapping[Plan, Edition], Rule]:

@@ -58,6 +58,8 @@ What the author decides (name, sender, weekly hour, segments, rewards) is not he
 def _plain(value):
     if isinstance(value, SecretStr):
         return value.get_secret_value()
+    if value is None:
+        return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import time
 
 from worker.domain.segment import Rule
+from worker.domain.warm_up import WarmUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +46,4 @@ class Publication:
     benefits: tuple[str, ...] = ()  # what a paid reader gets, for the pitch
     segments: Mapping[str, Rule] = field(default_factory=dict)
     goal: Goal | None = None
+    warm_up: WarmUp | None = None

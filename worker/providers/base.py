@@ -68,9 +68,13 @@ class RefusalKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """202: SendGrid has taken the batch. Nothing more is known."""
+    """202: SendGrid has taken the batch. Nothing more is known.
+
+    `reset_at` is set where the answer said that it was the last one before that time.
+    """
 
     message_id: str
+    reset_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,9 @@ def read_answer(reply: Reply, *, addressees: int, sandbox: bool, now: datetime) 
     """The reply to a submission of so many addressees; `sandbox` says whether validation alone was asked for."""
     status = reply.status_code
     if status == 202:
-        return Accepted(str(reply.headers.get("X-Message-Id", ""))[:200])
+        spent = str(reply.headers.get("X-RateLimit-Remaining", "")).strip() == "0"
+        reset_at = _retry_at(reply.headers, now) if spent else None
+        return Accepted(str(reply.headers.get("X-Message-Id", ""))[:200], reset_at)
     if status in _BY_STATUS:
         kind, meaning = _BY_STATUS[status]
         return Refused(kind, status, _with_texts(meaning, reply))

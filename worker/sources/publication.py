@@ -10,10 +10,11 @@ from typing import Any
 from worker.domain.publication import Goal, Publication, Slot
 from worker.domain.segment import Rule, parse_rule
 from worker.sources.files import Toml, hour
+from worker.sources.warm_up import read_warm_up
 
 _KEYS = frozenset(
     {"name", "author", "sender", "reply_to", "postal_address", "list_id", "language", "home", "description", "logo"}
-    | {"benefits", "slot", "links", "segments", "goal"}
+    | {"benefits", "slot", "links", "segments", "goal", "warm_up"}
 )
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _RESERVED = {"everyone", "paid", "free"}
@@ -41,6 +42,7 @@ def read_publication(project: Path) -> Publication:
         benefits=_benefits(source),
         segments=_segments(source),
         goal=_goal(source),
+        warm_up=read_warm_up(source),
     )
 
 

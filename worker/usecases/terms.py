@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from worker.domain.pace import UNLIMITED, Pace
 from worker.domain.publication import Publication
 from worker.render.links import Signer
 from worker.store.installation import Mark
@@ -20,6 +21,7 @@ class Terms:
     lease_seconds: float
     sandbox: bool = False
     slice_seconds: float = 20.0
+    pace: Pace = UNLIMITED
 
     @property
     def lease_millis(self) -> int:

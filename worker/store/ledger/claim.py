@@ -12,11 +12,13 @@ from worker.domain.mailing import MailingStatus
 from worker.store.engine import Connection
 from worker.store.instants import DatabaseNow
 from worker.store.ledger.moves import changed, log_move
+from worker.store.pace import MAY_PACE
 from worker.store.tables import batches, installation, mailings
 
-#: Nothing is claimed or started while this does not hold: the mailing is sending and the installation not fenced.
+#: Nothing is claimed or started while this does not hold: the mailing is sending, neither the account nor its queue is
+#: blocked, and the installation is not fenced.
 MAY_GO: ColumnElement[bool] = exists().where(
-    mailings.c.id == batches.c.mailing_id, mailings.c.status == MailingStatus.SENDING.value
+    mailings.c.id == batches.c.mailing_id, mailings.c.status == MailingStatus.SENDING.value, MAY_PACE
 ) & ~exists().where(installation.c.fenced_reason.is_not(None))
 
 _next = (

@@ -11,6 +11,7 @@ from worker.domain.delivery import BatchStatus
 from worker.domain.mailing import MailingKind, MailingStatus
 from worker.store.engine import Connection
 from worker.store.instants import DatabaseNow
+from worker.store.pace import MAY_PACE
 from worker.store.tables import batches, mailings
 
 
@@ -40,6 +41,7 @@ def due_for_submitting(connection: Connection) -> list[DueMailing]:
             mailings.c.status == MailingStatus.SENDING,
             batches.c.status == BatchStatus.PENDING,
             or_(batches.c.not_before.is_(None), batches.c.not_before <= DatabaseNow()),
+            MAY_PACE,
         )
         .group_by(mailings.c.id, mailings.c.kind)
         .order_by(mailings.c.id)
