@@ -9,6 +9,7 @@ from enum import Enum
 from typing import assert_never
 
 from worker.domain.delivery import SkipReason, StartedBatch
+from worker.domain.pace import Part, Taken, Wait
 from worker.errors import BroadsheetError
 from worker.providers.base import (
     Accepted,
@@ -30,11 +31,13 @@ from worker.store.ledger.due import database_clock
 from worker.store.ledger.mailings import pause_mailing
 from worker.store.ledger.split import split_batch
 from worker.store.ledger.start import skip_deliveries, start_batch
+from worker.store.pace import ACCOUNT, block, return_tokens
 from worker.usecases.desk import Desk, category
 from worker.usecases.ready_batch import ReadyBatch, write_addressees
+from worker.usecases.take_turns import take
 
 RATE_LIMIT_PAUSE = timedelta(seconds=10)  # where a 429 names no time
-LONGEST_PAUSE = timedelta(hours=1)  # a header may not stop a mailing for longer than this
+LONGEST_PAUSE = timedelta(hours=1)  # a header may not stop the account for longer than this
 UNCERTAIN_LIMIT = 3  # uncertain answers in a row that pause a mailing
 
 
@@ -54,10 +57,16 @@ class Outgoing:
     call_by: float
 
 
-def start(desk: Desk, ready: ReadyBatch) -> Outgoing | Round:
-    """Start a ready batch. Where there is nothing to call: STOP if it may not go, GO_ON if nobody is left in it."""
+def start(desk: Desk, ready: ReadyBatch) -> Outgoing | Round | Wait | Part:
+    """Start a ready batch. Where there is nothing to call: STOP if it may not go, GO_ON if nobody is left in it.
+
+    Wait or Part: there are not enough tokens; the batch stays claimed, and nothing was taken.
+    """
     call_by = _awake() + desk.terms.lease_seconds / 3  # with the usual settings the whole deadline still fits then
     with writing(desk.engine) as connection:
+        taken = take(connection, desk, len(ready.owed))
+        if not isinstance(taken, Taken):
+            return taken
         started = start_batch(
             connection,
             ready.batch,
@@ -69,8 +78,10 @@ def start(desk: Desk, ready: ReadyBatch) -> Outgoing | Round:
         )
         if started is None:
             release_claim(connection, ready.batch)
+            return_tokens(connection, taken, len(ready.owed))
             return Round.STOP
         addressees = _addressees(connection, desk, ready, started)
+        return_tokens(connection, taken, len(ready.owed) - len(addressees))
     if not addressees:
         return Round.GO_ON
     desk.terms.mark.note(desk.identity, started.submission_id)
@@ -139,23 +150,19 @@ def build_submission(desk: Desk, started: StartedBatch, addressees: list[Address
 def _move(connection: Connection, desk: Desk, started: StartedBatch, submission: Submission, answer: Answer) -> Round:
     now = _now()
     match answer:
-        case Accepted(message_id):
+        case Accepted(message_id, reset_at):
             settle.settle_accepted(connection, started, now, message_id=message_id)
-            return Round.GO_ON
+            return Round.GO_ON if reset_at is None else _block_account(connection, reset_at)
         case Validated():
             settle.settle_accepted(connection, started, now, validated=True)
             return Round.GO_ON
         case Refused():
             return _refuse(connection, desk, started, submission, answer, now)
         case RateLimited(retry_at):
-            clock = database_clock(connection)
-            wanted = retry_at or clock + RATE_LIMIT_PAUSE
-            until = min(max(wanted, clock + timedelta(seconds=1)), clock + LONGEST_PAUSE)
             settle.settle_pending(
-                connection, started, "rate_limited", now, not_before=until, problem="rate limited", status_code=429
+                connection, started, "rate_limited", now, not_before=None, problem="rate limited", status_code=429
             )
-            settle.hold_back(connection, desk.mailing.id, until)
-            return Round.STOP
+            return _block_account(connection, retry_at)
         case Unavailable(reason):
             until = database_clock(connection) + timedelta(seconds=min(2**started.batch.attempts, 60))
             settle.settle_pending(connection, started, "unavailable", now, not_before=until, problem=reason)
@@ -170,6 +177,14 @@ def _move(connection: Connection, desk: Desk, started: StartedBatch, submission:
             return Round.GO_ON
         case _:
             assert_never(answer)
+
+
+def _block_account(connection: Connection, until: datetime | None) -> Round:
+    """A rate limit is the account's: no mailing claims or starts before its reset."""
+    clock = database_clock(connection)
+    wanted = until or clock + RATE_LIMIT_PAUSE
+    block(connection, ACCOUNT, min(max(wanted, clock + timedelta(seconds=1)), clock + LONGEST_PAUSE))
+    return Round.STOP
 
 
 def _refuse(

@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
+from worker.domain.pace import Part, Wait
 from worker.providers.base import Provider
 from worker.store.engine import Engine, reading
 from worker.store.ledger.claim import has_claimable
-from worker.usecases.desk import Desk, open_desk
+from worker.usecases.desk import open_desk
 from worker.usecases.due import Due
 from worker.usecases.ready_batch import ReadyBatch, give_back, make_ready
 from worker.usecases.submit_batch import Outgoing, Round, call, settle_answer, settle_broken, start
+from worker.usecases.take_turns import Turn, cut
 from worker.usecases.terms import Terms
 
 
@@ -35,13 +37,17 @@ def submit_batches(
     terms: Terms,
     stopping: Callable[[], bool] = never,
     monotonic: Callable[[], float] = time.monotonic,
+    rest: Callable[[float], None] = time.sleep,
 ) -> list[Due]:
-    """Claim and submit until nothing may go, the slice is over, or `stopping()`; returns what to enqueue next."""
+    """Claim and submit until nothing may go, the slice is over, or `stopping()`; returns what to enqueue next.
+
+    `rest` waits so many seconds: for tokens, where a limit is set and they come soon.
+    """
     until = monotonic() + terms.slice_seconds
     desk = open_desk(engine, provider, mailing_id, terms)
     if desk is None:
         return []
-    _submit_all(desk, lambda: monotonic() < until and not stopping())
+    _submit_all(Turn(desk, lambda: monotonic() < until and not stopping(), monotonic, rest))
     with reading(engine) as connection:
         left = has_claimable(connection, mailing_id)
     return [Due("submit_batches", mailing_id, desk.mailing.rules.queue)] if left else []
@@ -59,30 +65,36 @@ def _brisk_threads() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-def _submit_all(desk: Desk, may_go_on: Callable[[], bool]) -> None:
+def _submit_all(turn: Turn) -> None:
+    desk = turn.desk
     with _brisk_threads(), ThreadPoolExecutor(max_workers=1, thread_name_prefix="call") as caller:
-        ready = make_ready(desk) if may_go_on() else None
+        ready = make_ready(desk) if turn.may_go_on() else None
         while ready is not None:
             outgoing = start(desk, ready)
             if outgoing is Round.STOP:
                 return
-            ready, round_ = _next(desk, caller, outgoing if isinstance(outgoing, Outgoing) else None, may_go_on)
-            if ready is not None and (round_ is Round.STOP or not may_go_on()):
+            if isinstance(outgoing, Wait):
+                ready = ready if turn.await_tokens(ready, outgoing) else None
+                continue
+            if isinstance(outgoing, Part):
+                ready = cut(desk, ready, outgoing)
+                continue
+            ready, round_ = _next(turn, caller, outgoing if isinstance(outgoing, Outgoing) else None)
+            if ready is not None and (round_ is Round.STOP or not turn.may_go_on()):
                 give_back(desk, ready)
                 return
 
 
-def _next(
-    desk: Desk, caller: ThreadPoolExecutor, outgoing: Outgoing | None, may_go_on: Callable[[], bool]
-) -> tuple[ReadyBatch | None, Round]:
+def _next(turn: Turn, caller: ThreadPoolExecutor, outgoing: Outgoing | None) -> tuple[ReadyBatch | None, Round]:
     """Call for one batch (if there is one) and make the next ready meanwhile; the next, and whether it may go."""
+    desk = turn.desk
     if outgoing is None:
-        return (make_ready(desk) if may_go_on() else None), Round.GO_ON
+        return (make_ready(desk) if turn.may_claim() else None), Round.GO_ON
     answering = caller.submit(call, desk, outgoing)
     ready: ReadyBatch | None = None
     trouble: BaseException | None = None
     try:
-        ready = make_ready(desk) if may_go_on() else None
+        ready = make_ready(desk) if turn.may_claim() else None
         wait([answering])
     except BaseException as wrong:  # whatever happened here, the call is on its way: it is settled first
         trouble = wrong

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, or_, select
 
 from worker.domain.delivery import BatchStatus
-from worker.domain.mailing import MailingKind, MailingStatus
+from worker.domain.mailing import KINDS, MailingKind, MailingStatus, Queue
 from worker.store.engine import Connection
 from worker.store.instants import DatabaseNow
 from worker.store.pace import MAY_PACE
-from worker.store.tables import batches, mailings
+from worker.store.tables import batches, mailings, submissions
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,35 @@ def due_for_submitting(connection: Connection) -> list[DueMailing]:
         .order_by(mailings.c.id)
     )
     return [DueMailing(row[0], MailingKind(row[1]), row[2]) for row in connection.execute(query)]
+
+
+def another_waits(connection: Connection, mailing_id: int) -> bool:
+    """Whether another mailing of the bulk queue has a batch that may go now."""
+    query = (
+        select(batches.c.id)
+        .join(mailings, mailings.c.id == batches.c.mailing_id)
+        .where(
+            mailings.c.status == MailingStatus.SENDING,
+            mailings.c.id != mailing_id,
+            mailings.c.kind.in_([kind.value for kind, rules in KINDS.items() if rules.queue is Queue.BULK]),
+            batches.c.status == BatchStatus.PENDING,
+            or_(batches.c.not_before.is_(None), batches.c.not_before <= DatabaseNow()),
+            MAY_PACE,
+        )
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
+
+
+def last_served(connection: Connection, mailing_ids: Collection[int]) -> dict[int, int]:
+    """The newest submission of each of these mailings; one that has none is left away."""
+    query = (
+        select(batches.c.mailing_id, func.max(submissions.c.id))
+        .join(submissions, submissions.c.batch_id == batches.c.id)
+        .where(batches.c.mailing_id.in_(mailing_ids))
+        .group_by(batches.c.mailing_id)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def database_clock(connection: Connection) -> datetime:
