@@ -20,6 +20,19 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--events-url", default="", help="where signed events are posted")
     parser.add_argument("--private-key", type=Path, metavar="FILE", help="PEM file that signs events")
+    parser.add_argument(
+        "--late-mail",
+        choices=("discard", "deliver"),
+        default="discard",
+        help="mail under an id cancelled before it came",
+    )
+    parser.add_argument(
+        "--late-cancel",
+        choices=("ignore", "refuse", "obey"),
+        default="ignore",
+        help="a cancellation later than ten minutes before the hour",
+    )
+    parser.add_argument("--clock", type=float, metavar="UNIX", help="stand still at this moment until turned")
     given = parser.parse_args(arguments)
     serve(
         MailroomOptions(
@@ -29,6 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
             keep=given.keep,
             events_url=given.events_url,
             private_key=given.private_key,
+            late_mail=given.late_mail,
+            late_cancel=given.late_cancel,
+            clock=given.clock,
         )
     )
 

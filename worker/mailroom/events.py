@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from worker.errors import UsageError
-from worker.mailroom.outcomes import Event, event_body, events_of
+from worker.mailroom.outcomes import Event, Part, event_body, events_of
 from worker.mailroom.signing import Signer
 
 ARRAY_SIZE = 400
@@ -48,19 +48,20 @@ class EventPoster:
         """Begin to post."""
         self._thread.start()
 
-    def mail_taken(self, request: Mapping[str, Any], message_id: str, now: float) -> None:
-        """Post the events of every message of an accepted request."""
+    def mail_taken(self, request: Mapping[str, Any], message_id: str, now: float, part: Part = "all") -> None:
+        """Post the events of every message of an accepted request, or a part of them."""
         above = request.get("custom_args", {})
+        hour = request.get("send_at", 0)
         taken = [
-            (one["email"], {**above, **row.get("custom_args", {})})
+            (one["email"], {**above, **row.get("custom_args", {})}, row.get("send_at", hour))
             for row in request["personalizations"]
             for field in ("to", "cc", "bcc")
             for one in row.get(field) or ()
         ]
         self._add(
             event
-            for number, (address, custom_args) in enumerate(taken)
-            for event in events_of(address, custom_args, message_id, number, int(now))
+            for number, (address, custom_args, send_at) in enumerate(taken)
+            for event in events_of(address, custom_args, message_id, number, int(now), part=part, send_at=send_at)
         )
 
     def post(self, events: Iterable[Event]) -> None:

@@ -1,16 +1,14 @@
 """Scripted faults: what the mailroom does instead of answering as it should, request by request.
 
-A fault says how far a request comes (read, accepted) and what the sender then sees. It is data; mail_send.py acts on it.
+A fault says how far a request comes (read, accepted) and what the sender then sees. It is data; exchange.py acts on it.
 The script is set from Python or as JSON over POST /_mailroom/faults.
 """
 
 from __future__ import annotations
 
 import inspect
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -19,18 +17,21 @@ from worker.errors import UsageError
 from worker.mailroom.wire import Answer
 
 FOR_EVER = float("inf")
+MAIL_SEND = "/v3/mail/send"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """How one request goes wrong, in this order.
 
-    `reads`: its body is read. `accepts`: if it is valid, its mail is kept and counted. `waits`: seconds before the
-    answer, FOR_EVER for none at all. Then `answer` is given, or `raw` bytes, or with `drops` the connection is closed;
-    with none of the three the answer is the honest one. `discards`: the honest answer, and nothing is kept.
+    `reads`: its body is read. `accepts`: if it is valid, its mail is kept and counted (of another call: it is done).
+    `waits`: seconds before the answer, FOR_EVER for none at all. Then `answer` is given, or `raw` bytes, or with
+    `drops` the connection is closed; with none of the three the answer is the honest one. `discards`: the honest
+    answer, and nothing is kept or done.
 
-    `count` requests in a row meet it. With `at`, it meets the at-th request (from 1) after the script was set instead
-    of standing in the row.
+    `path` is the call that meets it, and everything below; `method` narrows it to one. `count` requests in a row meet
+    it. With `at`, it meets the at-th request (from 1) of that path after the script was set instead of standing in the
+    row.
     """
 
     name: str
@@ -44,10 +45,14 @@ class Fault:
     reset_seconds: float | None = None
     count: int = 1
     at: int | None = None
+    path: str = MAIL_SEND
+    method: str = ""
 
     def __post_init__(self) -> None:
         if self.count < 1 or (self.at is not None and self.at < 1):
             raise ValueError("count and at are at least 1")
+        if not self.path.startswith("/v3/"):
+            raise ValueError("a path begins with /v3/")
 
     def times(self, count: int) -> Fault:
         """The same fault for `count` requests in a row."""
@@ -56,6 +61,10 @@ class Fault:
     def on(self, number: int) -> Fault:
         """The same fault for the number-th request (from 1) after the script was set."""
         return replace(self, at=number)
+
+    def calling(self, path: str, method: str = "") -> Fault:
+        """The same fault for another call than mail send: `faults.dropped().calling("/v3/mail/batch")`."""
+        return replace(self, path=path, method=method)
 
 
 def status(status: int, *, accepted: bool = False, body: str = "", message: str = "scripted fault") -> Fault:
@@ -137,50 +146,13 @@ FAULTS: dict[str, Callable[..., Fault]] = {
 }
 
 
-@dataclass(slots=True)
-class Script:
-    """The faults still to come. Thread-safe: each request takes its own."""
-
-    _row: deque[Fault] = field(default_factory=deque)
-    _numbered: dict[int, Fault] = field(default_factory=dict)
-    _asked: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def set(self, faults: Iterable[Fault]) -> None:
-        """Replace the script; counting for `at` begins again at 1."""
-        with self._lock:
-            self._row.clear()
-            self._numbered.clear()
-            self._asked = 0
-            for fault in faults:
-                if fault.at is None:
-                    self._row.append(fault)
-                else:
-                    self._numbered.update(dict.fromkeys(range(fault.at, fault.at + fault.count), fault))
-
-    def take(self) -> Fault | None:
-        """The next mail send request's fault, if it has one."""
-        with self._lock:
-            self._asked += 1
-            if fault := self._numbered.pop(self._asked, None):
-                return fault
-            if not self._row:
-                return None
-            fault = self._row.popleft()
-            if fault.count > 1:
-                self._row.appendleft(replace(fault, count=fault.count - 1))
-            return fault
-
-    def left(self) -> list[str]:
-        """Names of the faults still to come, one per request, in order."""
-        with self._lock:
-            row = [fault.name for fault in self._row for _ in range(fault.count)]
-            return row + [f"{fault.name} on {number}" for number, fault in sorted(self._numbered.items())]
+_OF_ANY = ("fault", "count", "at", "path", "method")
 
 
 def parse_faults(source: Any) -> list[Fault]:
     """Faults from JSON: `[{"fault": "rate_limited", "reset_seconds": 7, "count": 2}, {"fault": "late", "at": 3, ...}]`.
 
+    `path` and `method` name another call than mail send.
     The other keys are the arguments of the function of that name. Raises UsageError naming the entry (from 1).
     """
     if not isinstance(source, list):
@@ -193,11 +165,17 @@ def _parse_fault(number: int, entry: Any) -> Fault:
     if not isinstance(entry, dict) or entry.get("fault") not in FAULTS:
         raise UsageError(f"entry {number} names no fault", fix=f"set `fault` to one of: {known}")
     make = FAULTS[entry["fault"]]
-    given = {key: value for key, value in entry.items() if key not in ("fault", "count", "at")}
+    given = {key: value for key, value in entry.items() if key not in _OF_ANY}
     try:
         inspect.signature(make).bind(**given)
         fault = make(**given)
-        return replace(fault, count=int(entry.get("count", 1)), at=int(entry["at"]) if "at" in entry else None)
+        return replace(
+            fault,
+            count=int(entry.get("count", 1)),
+            at=int(entry["at"]) if "at" in entry else None,
+            path=str(entry.get("path", MAIL_SEND)),
+            method=str(entry.get("method", "")).upper(),
+        )
     except (TypeError, ValueError) as wrong:
         takes = ", ".join(inspect.signature(make).parameters) or "no arguments"
         raise UsageError(f"entry {number} cannot be used: {wrong}", fix=f"{entry['fault']} takes {takes}") from None

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from worker.mailroom.faults import FOR_EVER, TOO_LARGE, Fault, Script, error_body, json_answer, reset_header
+from worker.mailroom.exchange import NO_FAULT, Keys, exchange
+from worker.mailroom.faults import error_body, json_answer
 from worker.mailroom.rules import Problem, problems
+from worker.mailroom.script import Script
 from worker.mailroom.tally import Tally
 from worker.mailroom.wire import Answer, Request, Wire
 
 BODY_BYTES = 30 * 1024 * 1024 - 1  # limitations page: the total size is less than 30 MB
-_NO_FAULT = Fault("none", accepts=True)
 
 Accept = Callable[[dict[str, Any], str, float], None]
 
@@ -34,49 +33,38 @@ class MailSend:
         tally: Tally,
         script: Script,
         *,
-        api_keys: Sequence[str],
+        keys: Keys,
+        now: Callable[[], float],
+        known_batch: Callable[[str], bool],
         latency_seconds: float,
         stopping: threading.Event,
     ) -> None:
         self._accept = accept
         self._tally = tally
         self._script = script
-        self._credentials = frozenset(f"Bearer {key}" for key in api_keys)
+        self._keys = keys
+        self._now = now
+        self._known_batch = known_batch
         self._latency = latency_seconds
         self._stopping = stopping
 
     def serve(self, wire: Wire, request: Request) -> bool:
         """Answer one request, or fail as scripted; whether the connection goes on."""
         self._tally.requested()
-        fault = self._script.take() or _NO_FAULT
-        if not fault.reads:
-            self._tally.answered("none")
-            return False
-        body = wire.body(request, BODY_BYTES)
-        honest = TOO_LARGE if body is None else self._honest(request, body, fault)
-        if fault.waits == FOR_EVER:
-            self._tally.answered("none")
-            wire.until_closed()
-            return False
-        stopped = bool(self._latency or fault.waits) and self._stopping.wait(self._latency + fault.waits)
-        if stopped or fault.drops or fault.raw:
-            self._tally.answered("none")
-            if fault.raw and not stopped:
-                wire.raw(fault.raw)
-            return False
-        answer = honest
-        if fault.answer:
-            answer = replace(fault.answer, headers={**fault.answer.headers, **reset_header(fault, time.time())})
-        self._tally.answered(answer.status)
-        go_on = request.keep_alive and body is not None
-        wire.answer(answer, keep_alive=go_on)
-        if body is None:
-            wire.linger()
-        return go_on
+        return exchange(
+            wire,
+            request,
+            self._script.take() or NO_FAULT,
+            lambda body, does: self._honest(request, body, does),
+            most=BODY_BYTES,
+            stopping=self._stopping,
+            latency_seconds=self._latency,
+            answered=self._tally.answered,
+        )
 
-    def _honest(self, request: Request, body: memoryview, fault: Fault) -> Answer:
-        """What SendGrid would answer. Mail is kept here, if the fault lets it."""
-        if not self._authorised(request):
+    def _honest(self, request: Request, body: memoryview, does: bool) -> Answer:
+        """What SendGrid would answer. Mail is kept here, if `does`."""
+        if not self._keys.good(request):
             message = "The provided authorization grant is invalid, expired, or revoked"
             return json_answer(401, error_body(message))
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -89,22 +77,18 @@ class MailSend:
             if "utf-8" in str(broken).lower():
                 return json_answer(415, error_body("Invalid UTF-8"))
             return json_answer(400, error_body("Bad Request"))
-        now = time.time()
+        now = self._now()
         found = problems(message, now)
+        if not found and "batch_id" in message and not self._known_batch(message["batch_id"]):
+            found = [Problem("The batch id is not valid.", "batch_id")]
         if found:
             return json_answer(400, _errors(found))
         if _sandboxed(message):
             return Answer(200)
         message_id = secrets.token_urlsafe(16)
-        if fault.accepts and not fault.discards:
+        if does:
             self._accept(message, message_id, now)
         return Answer(202, headers={"X-Message-Id": message_id})
-
-    def _authorised(self, request: Request) -> bool:
-        given = request.headers.get("authorization", "")
-        if self._credentials:
-            return given in self._credentials
-        return given.startswith("Bearer ") and given.removeprefix("Bearer ").strip() not in ("", "None")
 
 
 def _errors(found: Sequence[Problem]) -> bytes:

@@ -6,7 +6,7 @@ text replacement in subject, reply-to and content, never in headers or custom ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 # The custom args by which Broadsheet knows a delivery and a submission when events come back.
@@ -14,14 +14,23 @@ DELIVERY_ARG = "bs_delivery"
 SUBMISSION_ARG = "bs_submission"
 
 
-def expand(request: Mapping[str, Any], message_id: str, accepted_at: float) -> Iterator[dict[str, Any]]:
+def expand(
+    request: Mapping[str, Any],
+    message_id: str,
+    accepted_at: float,
+    *,
+    released_at: float | None = None,
+    rows: Sequence[int] | None = None,
+) -> Iterator[dict[str, Any]]:
     """One dict per recipient, in order: to, to_name, from, from_name, reply_to, subject, headers, html, text,
     custom_args, categories, send_at, message_id, number (from 0, of its personalization), submission (the custom arg
-    `bs_submission`, or ""), accepted_at (Unix seconds). `cc` and `bcc` get a copy each, marked by `as`.
+    `bs_submission`, or ""), accepted_at and released_at (Unix seconds; the same unless it waited). `cc` and `bcc` get a
+    copy each, marked by `as`. `rows` are the personalizations' places where they are only some of the request's.
     """
     html, text = _content(request, "text/html"), _content(request, "text/plain")
     reply_to = (request.get("reply_to") or {}).get("email", "")
-    for number, row in enumerate(request["personalizations"]):
+    places = range(len(request["personalizations"])) if rows is None else rows
+    for number, row in zip(places, request["personalizations"], strict=True):
         values: Mapping[str, str] = row.get("substitutions") or {}
         sender = row.get("from") or request["from"]
         custom_args = {**request.get("custom_args", {}), **row.get("custom_args", {})}
@@ -40,6 +49,7 @@ def expand(request: Mapping[str, Any], message_id: str, accepted_at: float) -> I
             "submission": custom_args.get(SUBMISSION_ARG, ""),
             "number": number,
             "accepted_at": accepted_at,
+            "released_at": accepted_at if released_at is None else released_at,
         }
         for field in ("to", "cc", "bcc"):
             for one in row.get(field) or ():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from worker.errors import UsageError
 
@@ -15,6 +16,11 @@ class MailroomOptions:
     mail send by itself. `keep` is the folder of messages.jsonl; None only counts. `events_url` is where signed events
     are posted; empty posts none. `private_key` is a PEM file with a P-256 key; None makes a new one at each start.
     `event_retry_seconds` are the pauses between the tries of one call with events.
+
+    `clock` is Unix seconds to stand still at, None for the real clock; `/_mailroom/clock` turns it later.
+    What SendGrid's documents leave open about scheduled mail: `late_mail`, what becomes of mail that arrives under an
+    id which was cancelled before; `late_cancel`, what a pause or cancellation later than ten minutes before the hour
+    does (201 and no effect, 400, or what it should); `processed_at`, when the event `processed` of scheduled mail comes.
     """
 
     port: int = 0
@@ -24,6 +30,10 @@ class MailroomOptions:
     keep: Path | None = None
     events_url: str = ""
     private_key: Path | None = None
+    clock: float | None = None
+    late_mail: Literal["discard", "deliver"] = "discard"
+    late_cancel: Literal["ignore", "refuse", "obey"] = "ignore"
+    processed_at: Literal["hour", "acceptance"] = "hour"
     event_retry_seconds: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0)
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -31,14 +31,29 @@ OUTCOMES: Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]] = {
     "complain": (_DELIVERED, ("spamreport", {})),
     "unsub": (_DELIVERED, ("unsubscribe", {})),
 }
-_PROCESSED = ("processed", {"send_at": 0})
+
+Part = Literal["all", "processed", "after"]
 
 
-def events_of(address: str, custom_args: Mapping[str, str], message_id: str, number: int, at: int) -> Iterator[Event]:
-    """The events of one message in their natural order. `at` is Unix seconds; custom args lie flat beside the rest."""
+def events_of(
+    address: str,
+    custom_args: Mapping[str, str],
+    message_id: str,
+    number: int,
+    at: int,
+    *,
+    part: Part = "all",
+    send_at: int = 0,
+) -> Iterator[Event]:
+    """The events of one message in their natural order. `at` is Unix seconds; custom args lie flat beside the rest.
+
+    `part`: all of them, or only the first look (`processed`), or only what follows it.
+    """
     local = address.partition("@")[0].lower()
     after = next((events for start, events in OUTCOMES.items() if local.startswith(start)), (_DELIVERED,))
-    first = () if after[0][0] == "dropped" else (_PROCESSED,)
+    first = () if after[0][0] == "dropped" or part == "after" else (("processed", {"send_at": send_at}),)
+    if part == "processed":
+        after = ()
     smtp_id = f"<{secrets.token_urlsafe(12)}@mailroom.test>"
     for name, extra in (*first, *after):
         yield {

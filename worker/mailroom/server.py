@@ -16,15 +16,25 @@ from types import TracebackType
 from typing import Any, Self
 
 from worker.errors import ServerError
+from worker.mailroom.calls import Calls
 from worker.mailroom.events import EventPoster
-from worker.mailroom.faults import Fault, Script
+from worker.mailroom.exchange import Keys
+from worker.mailroom.faults import Fault
 from worker.mailroom.inbox import Inbox
 from worker.mailroom.mail_send import MailSend
 from worker.mailroom.message import deliveries, expand, recipients
 from worker.mailroom.options import MailroomOptions
+from worker.mailroom.outcomes import Part
+from worker.mailroom.parcel import Parcel, has_an_hour
+from worker.mailroom.release import ReleaseThread
 from worker.mailroom.routes import Routes
+from worker.mailroom.scheduled import ScheduledMail
+from worker.mailroom.scheduled_routes import ScheduledCalls
+from worker.mailroom.script import Script
 from worker.mailroom.signing import Signer
+from worker.mailroom.steering import Steering
 from worker.mailroom.tally import Tally
+from worker.mailroom.turned_clock import TurnedClock
 from worker.mailroom.wire import Answer, Closed, Malformed, Wire
 
 __all__ = ["Mailroom", "MailroomOptions", "serve"]
@@ -53,17 +63,28 @@ class Mailroom:
         self._connections: dict[socket.socket, threading.Thread] = {}
         self._listener: socket.socket | None = None
         self._accepting: threading.Thread | None = None
+        self.clock = TurnedClock(self.options.clock)
+        self.scheduled = ScheduledMail(
+            self.clock.now, self._release, late_mail=self.options.late_mail, late_cancel=self.options.late_cancel
+        )
+        self._releasing = ReleaseThread(self.scheduled, self.clock)
+        keys = Keys(self.options.api_keys)
         mail_send = MailSend(
             self._accept,
             self.tally,
             self.script,
-            api_keys=self.options.api_keys,
+            keys=keys,
+            now=self.clock.now,
+            known_batch=self.scheduled.known,
             latency_seconds=self.options.latency_seconds,
             stopping=self._stopping,
         )
+        rooms = [ScheduledCalls(self.scheduled)]
+        steering = Steering(self.tally, self.script, self.scheduled, self.clock, poster=self.events, signer=self.signer)
         self._routes = Routes(
-            mail_send, self.tally, self.script, inbox=self.inbox, poster=self.events, signer=self.signer
+            mail_send, Calls(rooms, self.script, keys=keys, stopping=self._stopping), steering, inbox=self.inbox
         )
+        self._steering = steering
 
     def start(self) -> str:
         """Listen; returns the URL. Raises ServerError when the port is taken."""
@@ -83,6 +104,7 @@ class Mailroom:
         self._accepting.start()
         if self.events:
             self.events.start()
+        self._releasing.start()
         return self.url
 
     def stop(self) -> None:
@@ -99,6 +121,7 @@ class Mailroom:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             thread.join(_JOIN_SECONDS)
+        self._releasing.stop()
         if self.events:
             self.events.stop()
         if self.inbox is not None:
@@ -119,7 +142,11 @@ class Mailroom:
 
     def stats(self) -> dict[str, Any]:
         """The counts of GET /_mailroom/stats."""
-        return self._routes.stats()
+        return self._steering.stats()
+
+    def turn_clock(self, now: float | None = None, *, advance: float = 0.0) -> None:
+        """As POST /_mailroom/clock: stop the clock at a moment (Unix seconds), or so many seconds later than it is now."""
+        self._steering.turn_clock(now, advance)
 
     def __enter__(self) -> Self:
         self.start()
@@ -131,11 +158,25 @@ class Mailroom:
         self.stop()
 
     def _accept(self, request: dict[str, Any], message_id: str, now: float) -> None:
+        if has_an_hour(request):
+            self.tally.scheduled(deliveries(request))
+            if self.events and self.options.processed_at == "acceptance":
+                self.events.mail_taken(request, message_id, now, "processed")
+            self.scheduled.take(request, message_id, now)
+            return
         if self.inbox is not None:
             self.inbox.keep(expand(request, message_id, now))
         self.tally.accepted([address.lower() for address in recipients(request)], deliveries(request))
         if self.events:
             self.events.mail_taken(request, message_id, now)
+
+    def _release(self, request: dict[str, Any], parcel: Parcel, now: float) -> None:
+        if self.inbox is not None:
+            self.inbox.keep(expand(request, parcel.message_id, parcel.accepted_at, released_at=now, rows=parcel.rows))
+        self.tally.released([address.lower() for address in recipients(request)], deliveries(request))
+        if self.events:
+            part: Part = "after" if self.options.processed_at == "acceptance" else "all"
+            self.events.mail_taken(request, parcel.message_id, now, part)
 
     def _listen(self, listener: socket.socket) -> None:
         while not self._stopping.is_set():

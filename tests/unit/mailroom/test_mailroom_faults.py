@@ -4,7 +4,8 @@ import pytest
 
 from worker.errors import UsageError
 from worker.mailroom import faults
-from worker.mailroom.faults import Script, parse_faults
+from worker.mailroom.faults import parse_faults
+from worker.mailroom.script import Script
 
 
 def names(script, requests):

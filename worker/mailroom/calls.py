@@ -1,0 +1,87 @@
+"""Every v3 call but mail send: key, scope, JSON and fault, then whichever room of the mailroom answers it.
+
+A room is an object with `answer(call)`; it returns None for a path that is not its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from worker.mailroom.exchange import NO_FAULT, Keys, exchange
+from worker.mailroom.faults import error_body, json_answer
+from worker.mailroom.script import Script
+from worker.mailroom.wire import Answer, Request, Wire
+
+_BODY_BYTES = 1024 * 1024
+_NO_BODY = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call below /v3. `parts` is its path in pieces, unescaped (`("mail", "batch")`).
+
+    `body` is the decoded JSON, None without one. `does` False: answer as if, and change nothing.
+    """
+
+    method: str
+    parts: tuple[str, ...]
+    query: Mapping[str, str]
+    body: Any
+    does: bool
+
+
+class Room(Protocol):
+    """Answers some calls."""
+
+    def answer(self, call: Call) -> Answer | None:
+        """The answer, or None where the path is another room's."""
+        ...
+
+
+class Calls:
+    """Serves every path below /v3 but mail send."""
+
+    def __init__(self, rooms: Sequence[Room], script: Script, *, keys: Keys, stopping: threading.Event) -> None:
+        self._rooms = rooms
+        self._script = script
+        self._keys = keys
+        self._stopping = stopping
+
+    def serve(self, wire: Wire, request: Request) -> bool:
+        """Answer one request, or fail as scripted; whether the connection goes on."""
+        fault = self._script.take(request.path, request.method) or NO_FAULT
+        return exchange(
+            wire,
+            request,
+            fault,
+            lambda body, does: self._honest(request, body, does),
+            most=_BODY_BYTES,
+            stopping=self._stopping,
+        )
+
+    def _honest(self, request: Request, body: memoryview, does: bool) -> Answer:
+        if not self._keys.good(request):
+            return json_answer(401, error_body("authorization required"))
+        content = _decoded(bytes(body))
+        if content is _NO_BODY:
+            return json_answer(400, error_body("invalid JSON"))
+        parts = tuple(request.path.removeprefix("/v3/").split("/"))
+        call = Call(request.method, parts, request.query, content, does)
+        for room in self._rooms:
+            if answer := room.answer(call):
+                return answer
+        return json_answer(404, error_body("not found"))
+
+
+def _decoded(body: bytes) -> Any:
+    if not body.strip():
+        return None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _NO_BODY
