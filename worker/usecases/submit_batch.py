@@ -29,8 +29,10 @@ from worker.store.ledger import settle
 from worker.store.ledger.claim import release_claim
 from worker.store.ledger.due import database_clock
 from worker.store.ledger.mailings import pause_mailing
+from worker.store.ledger.outage import note_outage
 from worker.store.ledger.split import split_batch
 from worker.store.ledger.start import skip_deliveries, start_batch
+from worker.store.ledger.uncertain import pause_if_uncertain
 from worker.store.pace import ACCOUNT, block, return_tokens
 from worker.usecases.desk import Desk, category
 from worker.usecases.ready_batch import ReadyBatch, write_addressees
@@ -38,7 +40,6 @@ from worker.usecases.take_turns import take
 
 RATE_LIMIT_PAUSE = timedelta(seconds=10)  # where a 429 names no time
 LONGEST_PAUSE = timedelta(hours=1)  # a header may not stop the account for longer than this
-UNCERTAIN_LIMIT = 3  # uncertain answers in a row that pause a mailing
 
 
 class Round(Enum):
@@ -167,14 +168,12 @@ def _move(connection: Connection, desk: Desk, started: StartedBatch, submission:
             until = database_clock(connection) + timedelta(seconds=min(2**started.batch.attempts, 60))
             settle.settle_pending(connection, started, "unavailable", now, not_before=until, problem=reason)
             settle.hold_back(connection, desk.mailing.id, until)
+            note_outage(connection, desk.mailing.id, reason, now)
             return Round.STOP
         case Unknown(reason, status):
             settle.settle_uncertain(connection, started, now, problem=reason, status_code=status)
-            if settle.uncertain_in_a_row(connection, desk.mailing.id, UNCERTAIN_LIMIT):
-                attention = f"{UNCERTAIN_LIMIT} uncertain answers in a row, the last: {reason}"
-                pause_mailing(connection, desk.mailing.id, attention)
-                return Round.STOP
-            return Round.GO_ON
+            paused = pause_if_uncertain(connection, [desk.mailing.id], reason)
+            return Round.STOP if paused else Round.GO_ON
         case _:
             assert_never(answer)
 

@@ -28,6 +28,7 @@ from worker.store.ledger.mailings import NewAddressee, cancel_mailing, get_maili
 from worker.store.ledger.outcomes import record_outcomes
 from worker.store.ledger.split import split_batch
 from worker.store.ledger.sweep import sweep
+from worker.store.ledger.uncertain import uncertain_in_a_row
 from worker.store.tables import deliveries, submissions
 
 
@@ -249,10 +250,10 @@ def test_three_uncertain_answers_in_a_row_are_noticed_and_an_acceptance_between_
                 settle.settle_accepted(connection, started, NOW)
             else:
                 settle.settle_uncertain(connection, started, NOW, problem="no answer", status_code=None)
-            seen.append(settle.uncertain_in_a_row(connection, mailing_id, 3))
+            seen.append(uncertain_in_a_row(connection, mailing_id, 3))
     assert seen == [False] * 5
     with reading(engine) as connection:
-        assert settle.uncertain_in_a_row(connection, mailing_id, 2)
+        assert uncertain_in_a_row(connection, mailing_id, 2)
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (1, 2, 0)])

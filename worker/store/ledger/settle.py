@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, exists, func, or_, select, update
+from sqlalchemy import bindparam, exists, or_, update
 
 from worker.domain.delivery import BatchStatus, StartedBatch
 from worker.store.engine import Connection
@@ -139,20 +139,6 @@ def settle_empty(connection: Connection, started: StartedBatch, now: datetime) -
     """Nobody was left to call for: the submission never happened, and every row is skipped."""
     write_answer(connection, started, "not_sent", now)
     return _move(connection, started, BatchStatus.EMPTY, "")
-
-
-def uncertain_in_a_row(connection: Connection, mailing_id: int, limit: int = 3) -> bool:
-    """Whether the last `limit` answered submissions of a mailing all ended unknown."""
-    last = (
-        select(submissions.c.answer)
-        .join(batches, batches.c.id == submissions.c.batch_id)
-        .where(batches.c.mailing_id == mailing_id, submissions.c.answer.is_not(None))
-        .order_by(submissions.c.id.desc())
-        .limit(limit)
-        .subquery()
-    )
-    unknown = select(func.count()).select_from(last).where(last.c.answer == "unknown")
-    return bool(connection.execute(unknown).scalar_one() == limit)
 
 
 def hold_back(connection: Connection, mailing_id: int, not_before: datetime) -> None:

@@ -17,6 +17,7 @@ from worker.domain.mailing import KINDS, MailingStatus, Uncertain
 from worker.store.engine import Connection
 from worker.store.instants import DatabaseNow
 from worker.store.ledger.moves import changed, log_move
+from worker.store.ledger.uncertain import pause_if_uncertain
 from worker.store.tables import batches, mailings, submissions
 
 _RESENT = [kind.value for kind, rules in KINDS.items() if rules.uncertain is Uncertain.RESEND]
@@ -66,7 +67,10 @@ def _give_up_calls(connection: Connection, now: datetime) -> int:
     # The token stays: if the holder is only frozen, its answer may still settle the batch.
     ran_out = (batches.c.status == BatchStatus.SUBMITTING) & (batches.c.lease_until < DatabaseNow())
     values = {"status": BatchStatus.UNCERTAIN, "lease_until": None, "problem": "its worker disappeared during the call"}
-    moved = _each(connection, ran_out, values, BatchStatus.SUBMITTING, BatchStatus.UNCERTAIN)
+    of = connection.execute(update(batches).where(ran_out).values(values).returning(batches.c.id, batches.c.mailing_id))
+    moved = of.all()
+    for row in moved:
+        log_move("batch", row.id, BatchStatus.SUBMITTING, BatchStatus.UNCERTAIN, by="sweep")
     if moved:
         lost = select(batches.c.id).where(batches.c.status == BatchStatus.UNCERTAIN).scalar_subquery()
         changed(
@@ -75,7 +79,9 @@ def _give_up_calls(connection: Connection, now: datetime) -> int:
             .where(submissions.c.batch_id.in_(lost), submissions.c.answer.is_(None))
             .values(answer="unknown", answered_at=now, detail="its worker disappeared during the call"),
         )
-    return moved
+        lost_by = sorted({row.mailing_id for row in moved})
+        pause_if_uncertain(connection, lost_by, "its worker disappeared during the call")
+    return len(moved)
 
 
 def _resend(connection: Connection) -> int:
