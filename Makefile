@@ -7,10 +7,10 @@ ARGS   ?=
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
            --no-emit-index-url --no-header --no-annotate --quiet pyproject.toml --extra build
 
-.PHONY: help demo check test test-mail crash fuzz bench format settings lock clean
+.PHONY: help demo check test test-mail crash crash-sends fuzz bench format settings lock clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # The stamp files make set-up happen once, and again only when a requirements file changes.
 $(VENV)/.run: requirements.txt pyproject.toml
@@ -41,8 +41,11 @@ test: $(VENV)/.dev ## everything that needs only what the package index gives
 test-mail: $(VENV)/.dev ## the rendered mail and the pages in Chromium
 	$(BIN)/pytest -q tests/e2e $(ARGS)
 
-crash: $(VENV)/.dev ## kill points on both databases
-	$(BIN)/pytest -q tests/crash --both-databases $(ARGS)
+crash: $(VENV)/.dev ## every crash point on both databases, and one table; ARGS=--short for a sample
+	$(BIN)/python -m tests.support.crash_run $(ARGS)
+
+crash-sends: $(VENV)/.dev ## 200 sends of 5,000 under random kills; ARGS="--sends 20 --seed abc"
+	$(BIN)/python -m tests.support.crash_sends $(ARGS)
 
 fuzz: $(VENV)/.dev ## properties at length
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest -q tests/unit tests/contract -m hypothesis --timeout 3600 $(ARGS)

@@ -1,24 +1,30 @@
-"""The databases of the crash tests: SQLite always, PostgreSQL with `--both-databases`; a table at the end."""
+"""The databases of the crash tests: SQLite always, PostgreSQL with `--both-databases`; what they count goes to a table."""
 
 import shutil
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from tests.support.crash_driver import Warm
 
-OUTCOMES = pytest.StashKey()
-
 
 def pytest_configure(config):
-    config.stash[OUTCOMES] = []
+    config.addinivalue_line("markers", "long: takes tens of seconds; only with --every-point")
 
 
 def pytest_generate_tests(metafunc):
     if "crash_url" in metafunc.fixturenames:
         both = metafunc.config.getoption("both_databases")
         metafunc.parametrize("crash_url", ["sqlite", "postgresql"] if both else ["sqlite"], indirect=True)
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("every_point"):
+        long = [one for one in items if one.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [one for one in items if one not in long]
 
 
 @pytest.fixture
@@ -46,16 +52,12 @@ def warm():
 
 
 @pytest.fixture
-def outcomes(request):
-    return request.config.stash[OUTCOMES]
+def every_point(request):
+    """Whether all points are wanted, and not a sample."""
+    return request.config.getoption("every_point")
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    found = config.stash[OUTCOMES]
-    if not found:
-        return
-    terminalreporter.section("crash points")
-    terminalreporter.write_line(f"{'scenario':<52}{'database':<12}{'points':>7}{'seconds':>9}{'failures':>10}")
-    for one in sorted(found, key=lambda one: (one.database, one.scenario)):
-        line = f"{one.scenario:<52}{one.database:<12}{one.points:>7}{one.seconds:>9.1f}{len(one.failures):>10}"
-        terminalreporter.write_line(line)
+@pytest.fixture
+def count_outcome(record_property):
+    """Takes a crash_counts.Outcome to the table at the end of `make crash`, from whatever process the test runs in."""
+    return lambda outcome: record_property("crash", asdict(outcome))

@@ -6,9 +6,7 @@ from tests.support.crash_driver import Stage, freeze_at_points
 from tests.support.crash_scenarios import FREEZING
 
 LEASE_SECONDS = 0.3
-
-
-SOME = 8  # points without --both-databases: around the first two calls
+SOME = 8  # points without --every-point: around the first two calls
 
 
 def ends_of_transactions_and_calls(names):
@@ -21,12 +19,11 @@ def the_first_of_them(names):
 
 @pytest.mark.parametrize("scenario", FREEZING)
 def test_a_process_frozen_past_its_lease_does_not_submit_once_it_is_thawed(
-    scenario, crash_url, crash_folder, warm, outcomes, request
+    scenario, crash_url, crash_folder, warm, count_outcome, every_point
 ):
-    choose = ends_of_transactions_and_calls if request.config.getoption("both_databases") else the_first_of_them
+    choose = ends_of_transactions_and_calls if every_point else the_first_of_them
     with Stage(scenario, crash_url, crash_folder, every=False, lease_seconds=LEASE_SECONDS, impatient=True) as stage:
         outcome = freeze_at_points(warm, stage, choose)
-    outcome.scenario = f"frozen: {scenario}"
-    outcomes.append(outcome)
+    count_outcome(outcome)
     assert outcome.points > 5
     assert outcome.failures == [], "\n".join(outcome.failures)

@@ -17,9 +17,9 @@ from worker.render.links import Signer
 from worker.store.engine import open_engine, reading, writing
 from worker.store.installation import Mark
 from worker.store.ledger.mailings import list_mailings, resume_mailing
-from worker.store.tables import batches
+from worker.store.tables import batches, rate_buckets
 from worker.usecases.plan_mailing import plan_mailing
-from worker.usecases.submit_batches import submit_batches
+from worker.usecases.submit_batches import never, submit_batches
 from worker.usecases.terms import Terms
 from worker.usecases.tick import Content, tick
 
@@ -41,6 +41,7 @@ class Bench:
         self.folder = Path(folder)
         self._points = points
         self._deadline = deadline
+        self.stopping = never
         self.provider = self.reaching(room)
         self.terms = Terms(
             publication=PUBLICATION,
@@ -67,7 +68,7 @@ class Bench:
         return plan_mailing(self.engine, mailing_id, lambda _mailing: (editions, rule), now)
 
     def submit(self, mailing_id, provider=None):
-        return submit_batches(self.engine, provider or self.provider, mailing_id, self.terms)
+        return submit_batches(self.engine, provider or self.provider, mailing_id, self.terms, self.stopping)
 
     def tick(self, now, content):
         return tick(self.engine, content, now=now, batch_size=BATCH_SIZE, lanes=2)
@@ -79,6 +80,7 @@ class Bench:
             let_leases_run_out(engine)
         with writing(engine) as connection:
             connection.execute(update(batches).where(batches.c.not_before.is_not(None)).values(not_before=LONG_AGO))
+            connection.execute(update(rate_buckets).values(blocked_until=None))
         if self._points:
             engine.dispose()
 

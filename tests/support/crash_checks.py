@@ -7,7 +7,7 @@ from sqlalchemy import select
 from tests.support.crash_scenarios import events_about
 from tests.support.ledger import check_invariants
 from tests.support.makers import NOW
-from worker.domain.delivery import DeliveryState
+from worker.domain.delivery import BatchStatus, DeliveryState
 from worker.domain.mailing import KINDS, MailingKind, MailingStatus, Uncertain
 from worker.providers.sendgrid_events import parse
 from worker.store.engine import reading
@@ -15,7 +15,7 @@ from worker.store.installation import fenced_reason
 from worker.store.ledger.candidates import EXCLUDED, stream_candidates
 from worker.store.ledger.counts import broken_promises, count_deliveries, total
 from worker.store.ledger.mailings import list_mailings
-from worker.store.tables import deliveries, mailings
+from worker.store.tables import batches, deliveries, mailings
 from worker.usecases.record_events import record_events
 
 NOT_SENT = {"pending", "skipped", "refused", "uncertain", "cancelled", EXCLUDED}
@@ -32,6 +32,13 @@ def check_after_recovery(bench, ids):
     record_events(bench.engine, parse(events_about(messages)), NOW)
     _check_rows(bench.engine)
     _check_against(bench, messages, settled=True)
+
+
+def in_flight(engine):
+    """The ids of batches that some process has claimed or called for."""
+    held = (BatchStatus.CLAIMED, BatchStatus.SUBMITTING)
+    with reading(engine) as connection:
+        return set(connection.execute(select(batches.c.id).where(batches.c.status.in_(held))).scalars())
 
 
 def check_after_thaw(bench):

@@ -1,20 +1,25 @@
 """Started as a process of its own: loads everything once, then forks for every point, so that one costs milliseconds.
 
 Reads one JSON object a line and answers with one: `count` runs a scenario to its end and names its points; `run` forks
-a child that is killed or frozen at one of them; `thaw` lets a frozen one go on and waits for its end.
+a child that is killed, frozen or told to stop at one of them; `thaw` lets a frozen one go on and waits for its end.
 """
 
 import json
 import os
 import signal
 import sys
+import time
 import traceback
 from functools import cache
 
 from tests.support.crash_bench import Bench
 from tests.support.crash_points import Points
 from tests.support.crash_scenarios import FREEZING, SCENARIOS
+from tests.support.crash_stop import run_worker
+from worker.queue.stopping import defer_for_good, deferred_stop
 from worker.store.engine import open_engine
+
+HUNG_SECONDS = 30.0
 
 
 @cache
@@ -25,9 +30,11 @@ def _opened(url, every):
     return engine, points
 
 
-def _play(job):
+def _play(job, stopping=None):
     engine, points = _opened(job["database"], job["every"])
     bench = Bench(engine, job["database"], job["room"], job["folder"], points, job["lease_seconds"])
+    if stopping is not None:
+        bench.stopping = stopping
     (SCENARIOS | FREEZING)[job["scenario"]].run(bench, job["ids"])
 
 
@@ -51,8 +58,8 @@ def run(job):
     with os.fdopen(reading, "rb") as pipe:
         # A frozen child keeps its end open: what it told is there already, and no end of file will come.
         os.set_blocking(reading, False)
-        told = (pipe.read() or b"").decode()
-    return {"pid": pid, "how": how, "at": told}
+        told, _, since = (pipe.read() or b"").decode().partition("\0")
+    return {"pid": pid, "how": how, "at": told, "seconds": time.monotonic() - float(since) if since else 0.0}
 
 
 def thaw(job):
@@ -64,8 +71,15 @@ def _child(job, writing):
     code = 1
     try:
         _engine, points = _opened(job["database"], job["every"])
-        points.arm(job["at"], signal.Signals[job["signal"]], lambda name: os.write(writing, name.encode()))
-        _play(job)
+
+        def tell(name):
+            os.write(writing, f"{name}\0{time.monotonic()}".encode())
+
+        if job["signal"] == "SIGTERM":
+            _stop(job, points, tell)
+        else:
+            points.arm(job["at"], lambda: os.kill(os.getpid(), signal.Signals[job["signal"]]), tell)
+            _play(job)
         code = 0
     except BaseException:
         traceback.print_exc()
@@ -74,8 +88,30 @@ def _child(job, writing):
         os._exit(code)
 
 
+def _stop(job, points, tell):
+    """As a job is told to stop: alone, or together with the RQ worker whose job it is."""
+
+    def play():
+        with deferred_stop() as stopping:
+            _play(job, stopping)
+
+    if job["queue"]:
+        run_worker(job["queue"], lambda act: points.arm(job["at"], act, tell), play)
+        return
+    defer_for_good()
+    points.arm(job["at"], lambda: os.kill(os.getpid(), signal.SIGTERM), tell)
+    play()
+
+
 def _ended(pid, options):
-    _, status = os.waitpid(pid, options)
+    until = time.monotonic() + HUNG_SECONDS
+    while not (found := os.waitpid(pid, options | os.WNOHANG))[0]:
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            return "hung"
+        time.sleep(0.001)
+    status = found[1]
     if os.WIFSTOPPED(status):
         return "frozen"
     if os.WIFSIGNALED(status):

@@ -5,15 +5,16 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
 
 from tests.support.crash_bench import LEASE_SECONDS, Bench
-from tests.support.crash_checks import check_after_recovery, check_after_thaw, check_meanwhile
+from tests.support.crash_checks import check_after_recovery, check_after_thaw, check_meanwhile, in_flight
+from tests.support.crash_counts import Outcome, examine
 from tests.support.crash_scenarios import FREEZING, SCENARIOS
+from tests.support.mailroom import kept_messages
 from tests.support.waiting import until
 from worker.mailroom.options import MailroomOptions
 from worker.mailroom.server import Mailroom
@@ -21,6 +22,7 @@ from worker.store.engine import DatabaseError, open_engine
 from worker.store.installation import name_installation
 from worker.store.tables import metadata
 
+SOON_SECONDS = 10.0  # a call may take DEADLINE_SECONDS; what is left is for a machine with much else to do
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -48,17 +50,6 @@ class Warm:
         answer = self._process.stdout.readline()
         assert answer, "the forking process is gone; its error stands above"
         return json.loads(answer)
-
-
-@dataclass
-class Outcome:
-    """One scenario on one database."""
-
-    scenario: str
-    database: str
-    points: int = 0
-    seconds: float = 0.0
-    failures: list[str] = field(default_factory=list)
 
 
 def _lose_patience(connection, _record):
@@ -128,6 +119,10 @@ class Stage:
         room.script_faults(*script)
         return room
 
+    def examine(self):
+        """What became of the point just tried, at its very end."""
+        return examine(self.engine, kept_messages(self._play / "mailroom"))
+
     def bench(self, room):
         return Bench(self.engine, self.url, room.url, self._play, lease_seconds=self.lease_seconds)
 
@@ -157,27 +152,48 @@ class Stage:
 
 def kill_at_points(warm, stage, choose=enumerate_all):
     """Count the scenario's points, die at each of those chosen in turn, and recover; what failed is in the outcome."""
-    return _at_points(warm, stage, choose, die_at)
+    return _at_points("killed", warm, stage, choose, die_at)
 
 
 def freeze_at_points(warm, stage, choose):
     """The same with SIGSTOP: the others go on meanwhile, and then it is thawed."""
-    return _at_points(warm, stage, choose, freeze_at)
+    return _at_points("frozen past the lease, and thawed", warm, stage, choose, freeze_at)
 
 
-def _at_points(warm, stage, choose, interrupt):
-    outcome = Outcome(stage.name, stage.engine.dialect.name)
+def stop_at_points(warm, stage, choose=enumerate_all, *, queue=""):
+    """The same with SIGTERM to the process, or, given the URL of an empty `queue`, to an RQ worker and its job at once."""
+    baseline = _uninterrupted(warm, stage)
+
+    def stop(warm, stage, at):
+        stop_at(warm, stage, at, baseline, queue)
+
+    group = "told to stop, the RQ worker and its job at once" if queue else "told to stop, the one process"
+    return _at_points(group, warm, stage, choose, stop)
+
+
+def _uninterrupted(warm, stage):
+    """How many deliveries are uncertain at the end where nothing interrupts: some scenarios lose answers."""
+    stage.restore()
+    with stage.room(*stage.scenario.faults) as room:
+        warm.ask("count", **stage.job(room))
+    with stage.room() as room:
+        stage.scenario.again(stage.bench(room), stage.ids)
+    return stage.examine().uncertain
+
+
+def _at_points(group, warm, stage, choose, interrupt):
+    outcome = Outcome(group, stage.name, stage.engine.dialect.name)
     began = time.monotonic()
     stage.restore()
     with stage.room(*stage.scenario.faults) as room:
         names = warm.ask("count", **stage.job(room))["points"]
     for at in choose(names):
-        outcome.points += 1
         try:
             interrupt(warm, stage, at)
         except Exception as wrong:
             found = f"{type(wrong).__name__}: {wrong}"
-            outcome.failures.append(f"{interrupt.__name__} {at} of {len(names)} ({names[at - 1]}): {found}")
+            outcome.failures.append(f"{group} {at} of {len(names)} ({names[at - 1]}): {found}")
+        outcome.count(stage.examine())
     outcome.seconds = time.monotonic() - began
     return outcome
 
@@ -215,6 +231,25 @@ def freeze_at(warm, stage, at):
                 assert room.stats()["requests"] == before, "it submitted after it was swept"
             check_after_thaw(bench)
         stage.scenario.again(bench, stage.ids)
+    check_after_recovery(bench, stage.ids)
+
+
+def stop_at(warm, stage, at, baseline, queue):
+    """One point: it ends by itself and soon, gives back what it had claimed, and leaves nothing uncertain."""
+    stage.restore()
+    before = in_flight(stage.engine)
+    with stage.room(*stage.scenario.faults) as room:
+        ended = warm.ask("run", at=at, signal="SIGTERM", queue=queue, **stage.job(room))
+    assert ended["how"] == "exit 0", ended
+    assert ended["seconds"] < SOON_SECONDS, f"it took {ended['seconds']:.1f} s to end"
+    left = in_flight(stage.engine) - before
+    assert left == set(), f"batches {left} were neither settled nor given back"
+    with stage.room() as room:
+        bench = stage.bench(room)
+        check_meanwhile(bench)
+        stage.scenario.again(bench, stage.ids)
+    found = stage.examine().uncertain
+    assert found <= baseline, f"{found} deliveries are uncertain, {baseline} where nothing is interrupted"
     check_after_recovery(bench, stage.ids)
 
 

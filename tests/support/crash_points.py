@@ -1,17 +1,14 @@
-"""Points at which a process may be killed or frozen: every statement, every commit, every call to the provider.
+"""Points at which a process may be killed, frozen or told to stop: every statement, every commit, every call to the provider.
 
 Nothing in the product knows of them: they are found through SQLAlchemy's engine events and a provider around the
 provider, so new code gets new points by itself.
 """
 
-import os
-import signal
-
 from sqlalchemy import event
 
 
 class Points:
-    """Counts what is reached and, at the `at`-th point (from 1), sends this process `signum`.
+    """Counts what is reached and, at the `at`-th point (from 1), calls `act`, which kills, freezes or stops.
 
     `tell` is given the point's name just before. `every` takes the moments after each statement too; without it only
     those that differ by what the world outside has seen.
@@ -22,13 +19,13 @@ class Points:
         self.names = []
         self.calls = 0
         self._at = None
-        self._signum = signal.SIGKILL
+        self._act = None
         self._tell = None
 
-    def arm(self, at, signum, tell):
+    def arm(self, at, act, tell):
         """Count from the beginning, and act at the `at`-th point."""
         self.names, self.calls = [], 0
-        self._at, self._signum, self._tell = at, signum, tell
+        self._at, self._act, self._tell = at, act, tell
 
     def disarm(self):
         """Count from the beginning, and never act."""
@@ -40,7 +37,7 @@ class Points:
         self.names.append(name)
         if self._at == len(self.names):
             self._tell(f"{name} ({self.calls} in flight)" if self.calls else name)
-            os.kill(os.getpid(), self._signum)
+            self._act()
 
     def watch(self, engine):
         """Count the engine's statements and commits."""

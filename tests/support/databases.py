@@ -21,6 +21,9 @@ def pytest_addoption(parser):
     parser.addoption(
         "--both-databases", action="store_true", help="crash points on PostgreSQL too, not on SQLite alone"
     )
+    parser.addoption(
+        "--every-point", action="store_true", help="every crash point, not a sample, and the crash tests marked long"
+    )
 
 
 @pytest.fixture(scope="session")

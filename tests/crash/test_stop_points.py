@@ -1,0 +1,42 @@
+"""SIGTERM at every statement, commit and call: the process ends by itself and soon, and nothing is uncertain or lost.
+
+Once to the one process that works, once to an RQ worker and its job at the same moment, as a host does that ends all.
+"""
+
+import pytest
+
+from tests.support.crash_driver import Stage, enumerate_all, stop_at_points
+from tests.support.crash_sample import sample
+from tests.support.crash_scenarios import SCENARIOS
+
+SOME = 3  # points of each scenario without --every-point
+WITH_WORKER = (
+    "submitting after people have changed",
+    "refusals that name rows, nothing, or the size",
+    "a whole life from schedule to finish",
+    "follow-ups of a launch and of a referral",
+)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_process_told_to_stop_at_any_point_leaves_nothing_uncertain(
+    scenario, crash_url, crash_folder, warm, count_outcome, every_point
+):
+    with Stage(scenario, crash_url, crash_folder, every=every_point) as stage:
+        outcome = stop_at_points(warm, stage, enumerate_all if every_point else sample(SOME))
+    count_outcome(outcome)
+    assert outcome.points >= SOME
+    assert outcome.failures == [], "\n".join(outcome.failures)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("scenario", WITH_WORKER)
+def test_a_worker_and_its_job_told_to_stop_at_once_at_any_point_leave_nothing_uncertain(
+    scenario, crash_url, crash_folder, warm, count_outcome, every_point, valkey_server
+):
+    with Stage(scenario, crash_url, crash_folder, every=False) as stage:
+        outcome = stop_at_points(warm, stage, enumerate_all if every_point else sample(SOME), queue=valkey_server)
+    count_outcome(outcome)
+    assert outcome.points >= SOME
+    assert outcome.failures == [], "\n".join(outcome.failures)

@@ -1,0 +1,211 @@
+"""Sends of 5,000 under random kills: real RQ workers, horses and clocks, killed by their pid and started again.
+
+`python -m tests.support.crash_sends --sends 200` (or `make crash-sends`). Half of the sends run on SQLite, half on PostgreSQL, side by
+side. After each the mailroom's own counts are held against the ledger: each address accepted at most once, and every
+address it did not accept listed by name. Which process dies when is drawn from the send's seed, printed on its line.
+"""
+
+import argparse
+import json
+import random
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.support.crash_counts import Outcome, judge, table
+from tests.support.crash_ground import READERS, Ground, open_ground
+from tests.support.crash_zygote import Zygote, children, kill_and_wait
+from worker.domain.delivery import BatchStatus
+from worker.domain.mailing import MailingStatus
+from worker.store.engine import reading
+from worker.store.ledger.candidates import stream_candidates
+from worker.store.ledger.counts import broken_promises
+
+GROUP = "sends of 5,000 under random kills"
+PATIENCE_SECONDS = 60.0
+OPEN = {BatchStatus.PENDING, BatchStatus.CLAIMED, BatchStatus.SUBMITTING}
+TARGETS = ("horse", "horse", "worker", "worker and horse", "worker and horse", "clock")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Send:
+    """One send: the mailing, the processes that work on it, and the kills drawn for it."""
+
+    def __init__(self, ground: Ground, zygote: Zygote, seed: str):
+        self.ground = ground
+        self.zygote = zygote
+        self.random = random.Random(seed)
+        self.bulks = []
+        self.clock = 0
+        self.kills = 0
+        self._offered = 0.0
+
+    def play(self):
+        """Send, kill, start again, until nothing may go; the verdict."""
+        self.ground.renew()
+        self.clock = self.start("clock")
+        self.bulks = [self.start("bulk"), self.start("bulk")]
+        mailing = self.ground.schedule()
+        for at, delay, target in self._draw():
+            if not self._goes_on_until(mailing, lambda at=at: self.ground.room.stats()["requests"] >= at):
+                break
+            time.sleep(delay)
+            self._kill(target)
+        self._goes_on_until(mailing, lambda: False)
+        self.zygote.end_all()
+        return self._verdict(mailing)
+
+    def _draw(self):
+        """A few kills: after which request, how long after it, and whom. Request 0 is while it is being planned."""
+        number = self.random.randint(2, 5)
+        moments = sorted(self.random.randint(0, self.ground.batches - 1) for _ in range(number))
+        return [(at, self.random.uniform(0, 0.06), self.random.choice(TARGETS)) for at in moments]
+
+    def start(self, role):
+        return self.zygote.start(role, self.ground.folder, self.ground.folder / f"{role}.log")
+
+    def _kill(self, target):
+        self.kills += 1
+        if target == "clock":
+            self.zygote.kill(self.clock)
+            self.clock = self.start("clock")
+            return
+        busy = [pid for pid in self.bulks if children(pid)] or self.bulks
+        worker = self.random.choice(sorted(busy))
+        horses = children(worker)
+        if "worker" in target:
+            self.zygote.kill(worker)
+        if "horse" in target:
+            for horse in horses:
+                kill_and_wait(horse)
+        if "worker" in target:
+            self.bulks[self.bulks.index(worker)] = self.start("bulk")
+
+    def _goes_on_until(self, mailing, condition):
+        """Offer work and wait; False once nothing is left to be done, True where the condition came first."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            found, batches = self.ground.look(mailing)
+            if batches and not OPEN & batches.keys():
+                return False
+            if found.status is MailingStatus.PAUSED:  # three unanswered calls in a row: a person resumes it
+                self.ground.resume(mailing)
+            self._offer(mailing, batches)
+            assert time.monotonic() < deadline, f"still {batches} after {PATIENCE_SECONDS:g} s"
+            time.sleep(0.01)
+        return True
+
+    def _offer(self, mailing, batches):
+        """What the clock does every ten seconds, more often: whoever is idle gets a job."""
+        if time.monotonic() > self._offered + 0.15 and any(not children(pid) for pid in self.bulks):
+            self._offered = time.monotonic()
+            self.ground.offer("submit_batches" if batches else "plan_mailing", mailing)
+
+    def _verdict(self, mailing):
+        room = self.ground.room
+        accepted = Counter(int(one) for one in room.tally.deliveries())
+        accepted.update(int(one) for one in room.tally.repeated_deliveries())
+        verdict = judge(self.ground.engine, accepted)
+        by_address = room.tally.per_address()
+        with reading(self.ground.engine) as connection:
+            assert broken_promises(connection) == []
+            listed = {one.address.lower(): one.state for one in stream_candidates(connection, mailing)}
+        assert len(listed) == READERS, f"{len(listed)} of {READERS} are listed"
+        often = [address for address, times in by_address.items() if times > 1]
+        missing = [address for address in listed if address not in by_address]
+        unlisted = [address for address in missing if listed[address] != "uncertain"]
+        assert not often, f"{len(often)} addresses were mailed more than once"
+        assert not unlisted, f"{len(unlisted)} addresses were not mailed and are not listed"
+        self.missing = len(missing)
+        return verdict
+
+
+def send_on(database, sends, seed, first):
+    """All sends on one database, in this process; the outcome."""
+    outcome = Outcome(GROUP, "unstaged", database)
+    began = time.monotonic()
+    with ExitStack() as stack:
+        zygote = stack.enter_context(Zygote())  # before there is any thread
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bs-cs-", dir=_memory())))
+        ground = stack.enter_context(open_ground(database, folder))
+        for number in range(first, first + sends):
+            _one(ground, zygote, f"{seed}:{database}:{number}", outcome)
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def _one(ground, zygote, seed, outcome):
+    began = time.monotonic()
+    send = Send(ground, zygote, seed)
+    try:
+        verdict = send.play()
+    except AssertionError as wrong:
+        zygote.end_all()
+        outcome.failures.append(f"{seed}: {wrong}")
+        verdict = judge(ground.engine, Counter(int(one) for one in ground.room.tally.deliveries()))
+    outcome.count(verdict)
+    took = time.monotonic() - began
+    told = f"{seed:<24}{send.kills} kills {took:5.1f} s  uncertain {verdict.uncertain:>4}  not mailed {getattr(send, 'missing', '?'):>4}"
+    print(
+        told,
+        f" duplicated {verdict.duplicated} lost {verdict.lost}",
+        *outcome.failures[-1:],
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _memory():
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+def run_sends(given):
+    """Half of the sends on each database, each in a process of its own; the outcomes."""
+    if not given.sends:
+        return []
+    seed = given.seed or secrets.token_hex(3)
+    print(f"{given.sends} sends of {READERS:,}; --seed {seed} repeats what is drawn", file=sys.stderr, flush=True)
+    share = {"sqlite": given.sends - given.sends // 2, "postgresql": given.sends // 2}
+    running = [_start(database, number, seed, given.first) for database, number in share.items() if number]
+    outcomes = []
+    for database, started in running:
+        out = started.communicate()[0]
+        lines = out.splitlines()
+        failed = Outcome(GROUP, "unstaged", database, failures=[f"{database}: exit {started.returncode}"])
+        outcomes.append(failed if started.returncode else Outcome(**json.loads(lines[-1])))
+    return outcomes
+
+
+def _start(database, sends, seed, first):
+    argv = [sys.executable, "-m", __spec__.name, "--database", database, "--sends", str(sends), "--seed", seed]
+    return database, subprocess.Popen([*argv, "--first", str(first)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+
+def add_options(parser):
+    parser.add_argument("--sends", type=int, help="how many sends of 5,000, half on each database")
+    parser.add_argument("--seed", default="", help="repeats what a run has drawn")
+    parser.add_argument("--first", type=int, default=1, help="the number of the first send on each database")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="make crash-sends", description=__doc__)
+    add_options(parser)
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    given.sends = 200 if given.sends is None else given.sends
+    if given.database:
+        print(json.dumps(asdict(send_on(given.database, given.sends, given.seed, given.first))))
+        return
+    outcomes = run_sends(given)
+    print("\n" + "\n".join(table(outcomes)), flush=True)
+    sys.exit(any(one.duplicated or one.lost or one.failures for one in outcomes))
+
+
+if __name__ == "__main__":
+    main()
