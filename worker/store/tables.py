@@ -111,6 +111,12 @@ mailings = Table(
     Column("local_hour", Integer, nullable=False, server_default="0"),  # 1: at `wall_time` in each reader's own zone
     Column("corrects_id", Id),  # only those who have that mailing get this one
     Column("planning_attempts", Integer, nullable=False, server_default="0"),
+    Index(  # each tick looks at these few among many
+        "ix_mailings_needs_attention",
+        "id",
+        sqlite_where=text("needs_attention IS NOT NULL"),
+        postgresql_where=text("needs_attention IS NOT NULL"),
+    ),
 )
 
 # One row for each try to stage a mailing: a batch id at SendGrid under which its mail waits for the hour.
@@ -249,7 +255,8 @@ events = Table(
 rate_buckets = Table(
     "rate_buckets",
     metadata,
-    Column("name", Text, primary_key=True),  # second, hour, day, warm-up, account
+    # Limits (second, hour, day, warm-up) and their reserves; account, bulk, prompt: only `blocked_until` counts
+    Column("name", Text, primary_key=True),
     Column("tokens", BigInteger, nullable=False),  # thousandths of a message; below zero: borrowed
     Column("refilled_at", Instant, nullable=False),
     Column("blocked_until", Instant),  # a rate limit's reset

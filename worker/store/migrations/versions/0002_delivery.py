@@ -60,6 +60,13 @@ def _mailings() -> None:
     op.add_column("mailings", sa.Column("local_hour", sa.Integer(), server_default="0", nullable=False))
     op.add_column("mailings", sa.Column("corrects_id", Id, nullable=True))
     op.add_column("mailings", sa.Column("planning_attempts", sa.Integer(), server_default="0", nullable=False))
+    op.create_index(
+        "ix_mailings_needs_attention",
+        "mailings",
+        ["id"],
+        sqlite_where=sa.text("needs_attention IS NOT NULL"),
+        postgresql_where=sa.text("needs_attention IS NOT NULL"),
+    )
     op.create_table(
         "generations",
         sa.Column("mailing_id", Id, nullable=False),
