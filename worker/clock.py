@@ -35,7 +35,15 @@ STEP_SECONDS = 1.0  # how often the lease is renewed or tried for: another clock
 def find_due(context: Context, now: datetime | None = None) -> list[Due]:
     """One tick: what is due at `now`, or at the database's time where none is given. Running it again is harmless."""
     settings = context.settings
-    return tick(context.engine, context.content, now=now, batch_size=settings.batch_size, lanes=settings.bulk_workers)
+    return tick(
+        context.engine,
+        context.content,
+        now=now,
+        batch_size=settings.batch_size,
+        lanes=settings.bulk_workers,
+        pace=context.pace,
+        alert_address=settings.alert_address,
+    )
 
 
 def enqueue_due(queue: JobQueue, due: Iterable[Due], now: datetime) -> int:

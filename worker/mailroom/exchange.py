@@ -60,9 +60,9 @@ def exchange(
         if fault.raw and not stopped:
             wire.raw(fault.raw)
         return False
-    answer = truth
-    if fault.answer:
-        answer = replace(fault.answer, headers={**fault.answer.headers, **reset_header(fault, time.time())})
+    answer = fault.answer or truth
+    if fault.reset_seconds is not None:
+        answer = replace(answer, headers={**answer.headers, **reset_header(fault, time.time())})
     answered(answer.status)
     go_on = request.keep_alive and body is not None
     wire.answer(answer, keep_alive=go_on)

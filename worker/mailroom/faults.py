@@ -78,6 +78,11 @@ def rate_limited(reset_seconds: float | None = 1.0) -> Fault:
     return Fault("rate limited", answer=json_answer(429, error_body("too many requests")), reset_seconds=reset_seconds)
 
 
+def last_allowed(reset_seconds: float = 1.0) -> Fault:
+    """The honest answer, and in its headers that it was the last one before the reset, so many seconds ahead."""
+    return Fault("last allowed", accepts=True, reset_seconds=float(reset_seconds))
+
+
 def late(seconds: float) -> Fault:
     """The mail is taken; the 202 comes so many seconds later."""
     return Fault("late", accepts=True, waits=float(seconds))
@@ -133,6 +138,7 @@ FAULTS: dict[str, Callable[..., Fault]] = {
     for one in (
         status,
         rate_limited,
+        last_allowed,
         late,
         dropped,
         redirect,
@@ -182,7 +188,7 @@ def _parse_fault(number: int, entry: Any) -> Fault:
 
 
 def reset_header(fault: Fault, now: float) -> dict[str, str]:
-    """The rate limit headers of a 429, counted from the moment it is answered."""
+    """The rate limit headers of an answer, counted from the moment it is given."""
     if fault.reset_seconds is None:
         return {}
     reset = -int(-(now + fault.reset_seconds) // 1)  # rounded up, so that nobody who obeys comes too early

@@ -18,6 +18,7 @@ from worker.domain.mailing import KINDS, Queue
 from worker.domain.pace import MESSAGE, Bucket, Pace, Part, Taken, Wait
 from worker.store.engine import Connection
 from worker.store.instants import DatabaseNow
+from worker.store.ledger.moves import changed
 from worker.store.tables import mailings, rate_buckets
 
 ACCOUNT = "account"
@@ -104,7 +105,7 @@ def _put(connection: Connection, name: str, before: Bucket | None, after: Bucket
     """Write a bucket if it still is as it was read."""
     if before is None:
         statement: Any = _insert(connection).values(name=name, tokens=after.tokens, refilled_at=after.refilled_at)
-        return connection.execute(statement.on_conflict_do_nothing(index_elements=["name"])).rowcount == 1
+        return changed(connection, statement.on_conflict_do_nothing(index_elements=["name"])) == 1
     written = {
         "of": name,
         "old_tokens": before.tokens,
@@ -112,7 +113,7 @@ def _put(connection: Connection, name: str, before: Bucket | None, after: Bucket
         "new_tokens": after.tokens,
         "new_refilled_at": after.refilled_at,
     }
-    return connection.execute(_write, written).rowcount == 1
+    return changed(connection, _write, written) == 1
 
 
 def _insert(connection: Connection) -> Any:

@@ -19,6 +19,7 @@ from worker.render.layout import Templates
 from worker.store.engine import Engine, reading
 from worker.store.segments import audience_rule
 from worker.store.subscribers import count_confirmed
+from worker.usecases.write_alert import write_alert
 
 TEST_PREFIX = "[TEST] "
 
@@ -29,7 +30,10 @@ def prepare_mailing(
     """Both editions and the rule. Raises SourceError or RenderError with file, line and fix."""
     publication = sources.read_publication(project)
     rule = audience_rule(mailing.segment, publication)
-    text, message = find_text(project, mailing.source)
+    if mailing.kind is MailingKind.ALERT:
+        text, message = write_alert(engine, project, mailing.source), "notice"
+    else:
+        text, message = find_text(project, mailing.source)
     templates = Templates(sources.read_templates(project), sources.read_theme(project))
     facts = gather_facts(engine, project, base_url=base_url, now=now)
     editions = render_editions(text, publication, templates, facts, message)

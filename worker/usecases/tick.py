@@ -1,4 +1,4 @@
-"""One tick of the clock: sweep, advance the follow-ups, and derive from the ledger what is due.
+"""One tick of the clock: sweep, advance the follow-ups, raise alerts, and derive from the ledger what is due.
 
 Everything here is a conditional update or a unique key, so ticking twice, on two hosts, changes nothing.
 """
@@ -12,6 +12,7 @@ from datetime import datetime
 from worker.domain.issue import Step
 from worker.domain.launch import Launch
 from worker.domain.mailing import KINDS, Queue
+from worker.domain.pace import UNLIMITED, Pace
 from worker.domain.publication import Publication
 from worker.store.engine import Engine, reading, writing
 from worker.store.installation import fenced_reason
@@ -19,6 +20,8 @@ from worker.store.ledger.due import database_clock, due_for_planning, due_for_su
 from worker.store.ledger.sweep import sweep
 from worker.usecases.advance_followups import advance_followups
 from worker.usecases.due import Due
+from worker.usecases.raise_alerts import raise_alerts
+from worker.usecases.review_pace import in_turn, review_blocks
 
 
 @dataclass(frozen=True)
@@ -30,21 +33,32 @@ class Content:
     steps: Mapping[str, Sequence[Step]]
 
 
-def tick(engine: Engine, content: Content, *, now: datetime | None = None, batch_size: int, lanes: int) -> list[Due]:
+def tick(
+    engine: Engine,
+    content: Content,
+    *,
+    now: datetime | None = None,
+    batch_size: int,
+    lanes: int,
+    pace: Pace = UNLIMITED,
+    alert_address: str = "",
+) -> list[Due]:
     """What should be enqueued now. `now` is the database's clock unless given (a demo turns it).
 
-    `lanes` is how many jobs may usefully submit one broadcast at once.
+    `lanes` is how many jobs may usefully submit one broadcast at once; `alert_address` is told what needs attention.
     """
     with writing(engine) as connection:
         at = now or database_clock(connection)
         sweep(connection, at)
     advance_followups(engine, content.launches, content.steps, content.publication, at, batch_size)
+    raise_alerts(engine, alert_address, at)
+    review_blocks(engine, pace, batch_size)
     with reading(engine) as connection:
         if fenced_reason(connection) is not None:
             return []
         plans = [Due("plan_mailing", due.mailing_id, KINDS[due.kind].queue) for due in due_for_planning(connection, at)]
         return plans + [
             Due("submit_batches", due.mailing_id, queue, min(due.pending, lanes) if queue is Queue.BULK else 1)
-            for due in due_for_submitting(connection)
+            for due in in_turn(connection, pace, due_for_submitting(connection))
             for queue in (KINDS[due.kind].queue,)
         ]

@@ -14,7 +14,7 @@ from worker.domain.delivery import BatchStatus
 from worker.domain.mailing import Mailing, MailingKind, MailingStatus
 from worker.domain.subscriber import Plan
 from worker.store.engine import Connection
-from worker.store.ledger.moves import changed, log_move
+from worker.store.ledger.moves import changed, log_attention, log_move
 from worker.store.tables import addressees, batches, mailings
 
 
@@ -110,6 +110,8 @@ def pause_mailing(connection: Connection, mailing_id: int, attention: str | None
     )
     if done:
         log_move("mailing", mailing_id, "active", MailingStatus.PAUSED)
+        if attention:
+            log_attention(mailing_id, attention)
     return done == 1
 
 
@@ -153,6 +155,7 @@ def cancel_mailing(connection: Connection, mailing_id: int, now: datetime) -> bo
 def need_attention(connection: Connection, mailing_id: int, reason: str) -> None:
     """Write down why a person should look at this mailing; it goes on meanwhile."""
     changed(connection, update(mailings).where(mailings.c.id == mailing_id).values(needs_attention=reason))
+    log_attention(mailing_id, reason)
 
 
 def _only(connection: Connection, condition: Any) -> Mailing | None:

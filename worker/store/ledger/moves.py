@@ -20,6 +20,11 @@ def changed(connection: Connection, statement: Executable, parameters: dict[str,
     return result.rowcount
 
 
+def log_attention(mailing_id: int, reason: str) -> None:
+    """One line where a mailing begins to need a person; the reason holds no address."""
+    _log.warning("mailing needs attention", extra={"fields": {"mailing": mailing_id, "reason": reason}})
+
+
 def log_move(what: str, row_id: int, before: str, after: str, **ids: int | str | None) -> None:
     """One line per state move: ids and states only, no address, no name, no body."""
     _log.info("%s moved", what, extra={"fields": {what: row_id, "from": before, "to": after, **ids}})
