@@ -19,9 +19,11 @@ from worker.domain.pace import Pace, pace_of
 from worker.domain.publication import Publication
 from worker.domain.segment import Rule
 from worker.domain.subscriber import Plan
+from worker.providers.account import Account
 from worker.providers.base import Provider
 from worker.providers.scheduled import Scheduler
 from worker.providers.sendgrid import SendGrid
+from worker.providers.sendgrid_account import SendGridAccount
 from worker.providers.sendgrid_api import SendGridApi
 from worker.providers.sendgrid_scheduled import SendGridScheduler
 from worker.queue.connection import JobQueue
@@ -60,6 +62,11 @@ class Context:
     def scheduler(self) -> Scheduler:
         """Batch ids at SendGrid, and taking back what waits under them."""
         return SendGridScheduler(self._sendgrid.api)
+
+    @property
+    def account(self) -> Account:
+        """What SendGrid's account says of itself."""
+        return SendGridAccount(self._sendgrid.api)
 
     @property
     def sendgrid_api(self) -> SendGridApi:

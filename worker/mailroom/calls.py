@@ -6,7 +6,7 @@ A room is an object with `answer(call)`; it returns None for a path that is not 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +19,8 @@ from worker.mailroom.wire import Answer, Request, Wire
 
 _BODY_BYTES = 1024 * 1024
 _NO_BODY = object()
+_SCOPED = ("mail.batch", "user.scheduled_sends")
+_VERBS = {"GET": "read", "POST": "create", "PATCH": "update", "DELETE": "delete"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,13 @@ class Room(Protocol):
 class Calls:
     """Serves every path below /v3 but mail send."""
 
-    def __init__(self, rooms: Sequence[Room], script: Script, *, keys: Keys, stopping: threading.Event) -> None:
+    def __init__(
+        self, rooms: Sequence[Room], script: Script, *, keys: Keys, scopes: Collection[str], stopping: threading.Event
+    ) -> None:
         self._rooms = rooms
         self._script = script
         self._keys = keys
+        self._scopes = frozenset(scopes)
         self._stopping = stopping
 
     def serve(self, wire: Wire, request: Request) -> bool:
@@ -71,11 +76,18 @@ class Calls:
         if content is _NO_BODY:
             return json_answer(400, error_body("invalid JSON"))
         parts = tuple(request.path.removeprefix("/v3/").split("/"))
+        if not self._may(request.method, parts):
+            return json_answer(403, error_body("access forbidden"))
         call = Call(request.method, parts, request.query, content, does)
         for room in self._rooms:
             if answer := room.answer(call):
                 return answer
         return json_answer(404, error_body("not found"))
+
+    def _may(self, method: str, parts: tuple[str, ...]) -> bool:
+        """Whether the key's scopes allow it. Calls whose scope is not in the table are open to every key."""
+        group = ".".join(parts[:2])
+        return group not in _SCOPED or f"{group}.{_VERBS.get(method, 'read')}" in self._scopes
 
 
 def _decoded(body: bytes) -> Any:

@@ -9,6 +9,19 @@ from typing import Literal
 
 from worker.errors import UsageError
 
+#: What a key of the mailroom may do. The names are SendGrid's.
+SCOPES = (
+    "mail.send",
+    *(
+        f"{group}.{verb}"
+        for group in ("mail.batch", "user.scheduled_sends", "suppression", "asm.groups")
+        for verb in ("create", "read", "update", "delete")
+    ),
+    "sender_verification_eligible",
+    "user.webhooks.event.settings.read",
+    "whitelabel.read",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class MailroomOptions:
@@ -16,6 +29,9 @@ class MailroomOptions:
     mail send by itself. `keep` is the folder of messages.jsonl; None only counts. `events_url` is where signed events
     are posted; empty posts none. `private_key` is a PEM file with a P-256 key; None makes a new one at each start.
     `event_retry_seconds` are the pauses between the tries of one call with events.
+
+    `scopes` is what a key may do (calls beyond it are 403); `verified_senders` and `domains` are what the account says
+    may stand in From, though mail send takes any.
 
     `clock` is Unix seconds to stand still at, None for the real clock; `/_mailroom/clock` turns it later.
     What SendGrid's documents leave open about scheduled mail: `late_mail`, what becomes of mail that arrives under an
@@ -30,6 +46,9 @@ class MailroomOptions:
     keep: Path | None = None
     events_url: str = ""
     private_key: Path | None = None
+    scopes: tuple[str, ...] = SCOPES
+    verified_senders: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ("letters.example.com", "example.com", "example.org", "example.net")
     clock: float | None = None
     late_mail: Literal["discard", "deliver"] = "discard"
     late_cancel: Literal["ignore", "refuse", "obey"] = "ignore"

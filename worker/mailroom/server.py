@@ -16,7 +16,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from worker.errors import ServerError
-from worker.mailroom.calls import Calls
+from worker.mailroom.account import AccountCalls
+from worker.mailroom.calls import Calls, Room
 from worker.mailroom.events import EventPoster
 from worker.mailroom.exchange import Keys
 from worker.mailroom.faults import Fault
@@ -79,11 +80,10 @@ class Mailroom:
             latency_seconds=self.options.latency_seconds,
             stopping=self._stopping,
         )
-        rooms = [ScheduledCalls(self.scheduled)]
+        rooms: list[Room] = [ScheduledCalls(self.scheduled), AccountCalls(self.options, lambda: self.signer.public_key)]
+        calls = Calls(rooms, self.script, keys=keys, scopes=self.options.scopes, stopping=self._stopping)
         steering = Steering(self.tally, self.script, self.scheduled, self.clock, poster=self.events, signer=self.signer)
-        self._routes = Routes(
-            mail_send, Calls(rooms, self.script, keys=keys, stopping=self._stopping), steering, inbox=self.inbox
-        )
+        self._routes = Routes(mail_send, calls, steering, inbox=self.inbox)
         self._steering = steering
 
     def start(self) -> str:
