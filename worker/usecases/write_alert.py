@@ -36,7 +36,7 @@ def write_alert(engine: Engine, project: Path, source: str) -> Issue:
         subject=dict.fromkeys(Plan, f"Needs attention: {_plain(_short(name, _SUBJECT_CHARS))}"),
         preview=dict.fromkeys(Plan, _plain(_short(line, _PREVIEW_CHARS))),
         audience="everyone",
-        body=_body(seen, name, line),
+        body=_no_lookalike(_body(seen, name, line)),
         body_line=1,
     )
 
@@ -89,13 +89,18 @@ def _name(project: Path, mailing: Mailing) -> str:
 
 
 def _literal(text: str) -> str:
-    """Text that Markdown leaves as it is, merge tags and lookalikes of placeholders among it."""
-    return _PUNCTUATION.sub(r"\\\1", text.replace("-bs", "- bs"))
+    """Text that Markdown leaves as it is, merge tags among it."""
+    return _PUNCTUATION.sub(r"\\\1", text)
 
 
 def _plain(text: str) -> str:
     """The same for a line that is no Markdown, where only braces mean something."""
-    return text.replace("-bs", "- bs").replace("{", "\\{")
+    return _no_lookalike(text).replace("{", "\\{")
+
+
+def _no_lookalike(text: str) -> str:
+    """Nothing in an alert may be taken for a placeholder of a merge tag, and stop it."""
+    return re.sub(r"bs(?=\d\d[htu])", "bs ", text)
 
 
 def _short(text: str, limit: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select, update
 
 from worker.domain.delivery import BatchStatus, ClaimedBatch
 from worker.domain.mailing import MailingStatus
@@ -21,12 +21,18 @@ MAY_GO: ColumnElement[bool] = exists().where(
     mailings.c.id == batches.c.mailing_id, mailings.c.status == MailingStatus.SENDING.value, MAY_PACE
 ) & ~exists().where(installation.c.fenced_reason.is_not(None))
 
+#: A batch that may be claimed as far as it is itself concerned.
+READY: ColumnElement[bool] = and_(
+    batches.c.status == BatchStatus.PENDING.value,
+    batches.c.set_aside.is_(None),
+    or_(batches.c.not_before.is_(None), batches.c.not_before <= DatabaseNow()),
+)
+
 _next = (
     select(batches.c.id)
     .where(
         batches.c.mailing_id == bindparam("mailing"),
-        batches.c.status == BatchStatus.PENDING.value,
-        or_(batches.c.not_before.is_(None), batches.c.not_before <= DatabaseNow()),
+        READY,
     )
     .order_by(batches.c.id)
     .limit(1)
@@ -40,7 +46,12 @@ def _claim_statement(lease_millis: int) -> Any:
     if lease_millis not in _claims:
         _claims[lease_millis] = (
             update(batches)
-            .where(batches.c.id == _next, batches.c.status == BatchStatus.PENDING.value, MAY_GO)
+            .where(
+                batches.c.id == _next,
+                batches.c.status == BatchStatus.PENDING.value,
+                batches.c.set_aside.is_(None),
+                MAY_GO,
+            )
             .values(
                 status=BatchStatus.CLAIMED.value, claim_token=bindparam("token"), lease_until=DatabaseNow(lease_millis)
             )
@@ -69,8 +80,7 @@ _due = (
     select(batches.c.id)
     .where(
         batches.c.mailing_id == bindparam("mailing"),
-        batches.c.status == BatchStatus.PENDING.value,
-        or_(batches.c.not_before.is_(None), batches.c.not_before <= DatabaseNow()),
+        READY,
         MAY_GO,
     )
     .limit(1)

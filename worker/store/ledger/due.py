@@ -6,12 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
-from worker.domain.delivery import BatchStatus
 from worker.domain.mailing import KINDS, MailingKind, MailingStatus, Queue
 from worker.store.engine import Connection
 from worker.store.instants import DatabaseNow
+from worker.store.ledger.claim import READY
 from worker.store.pace import MAY_PACE
 from worker.store.tables import batches, mailings, submissions
 
@@ -40,8 +40,7 @@ def due_for_submitting(connection: Connection) -> list[DueMailing]:
         .join(batches, batches.c.mailing_id == mailings.c.id)
         .where(
             mailings.c.status == MailingStatus.SENDING,
-            batches.c.status == BatchStatus.PENDING,
-            or_(batches.c.not_before.is_(None), batches.c.not_before <= DatabaseNow()),
+            READY,
             MAY_PACE,
         )
         .group_by(mailings.c.id, mailings.c.kind)
@@ -59,8 +58,7 @@ def another_waits(connection: Connection, mailing_id: int) -> bool:
             mailings.c.status == MailingStatus.SENDING,
             mailings.c.id != mailing_id,
             mailings.c.kind.in_([kind.value for kind, rules in KINDS.items() if rules.queue is Queue.BULK]),
-            batches.c.status == BatchStatus.PENDING,
-            or_(batches.c.not_before.is_(None), batches.c.not_before <= DatabaseNow()),
+            READY,
             MAY_PACE,
         )
         .limit(1)
