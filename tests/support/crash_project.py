@@ -1,17 +1,19 @@
 """A project folder with the processes of a real installation, to be killed, frozen and emptied in the middle."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import redis
 
 from tests.support.crash_bench import Bench
 from tests.support.crash_checks import check_after_recovery, check_meanwhile
+from tests.support.crash_counts import Outcome, examine
+from tests.support.crash_layout import lay_out
 from tests.support.makers import make_subscribers
 from tests.support.waiting import until
 from worker import sources
@@ -27,7 +29,6 @@ from worker.store.ledger.counts import count_batches
 from worker.store.schema import migrate
 from worker.usecases.schedule_broadcast import read_hour, schedule_broadcast
 
-SOURCE = Path(__file__).resolve().parents[2]
 LATENCY_SECONDS = 0.1
 BATCH_SIZE = 4  # divides each edition's half of the readers
 READERS = 160
@@ -35,31 +36,35 @@ OPEN = {BatchStatus.PENDING, BatchStatus.CLAIMED, BatchStatus.SUBMITTING}
 
 
 class Installation:
-    """`with Installation(folder, supervisor) as it: it.start("bulk.1"); it.send()`. The mailroom runs in this process."""
+    """`with Installation(folder, supervisor) as it: it.start("bulk.1"); it.send()`. The mailroom runs in this process.
 
-    def __init__(self, folder, valkey_folder, supervisor):
+    `between(url)` may give another URL under which the workers reach the queue; other settings go to the `.env`.
+    """
+
+    def __init__(self, folder, valkey_folder, supervisor, *, database_url=None, between=None, **settings):
         self.folder = folder
         self.supervisor = supervisor
         self.room = Mailroom(MailroomOptions(keep=folder / "mailroom", latency_seconds=LATENCY_SECONDS))
-        self._valkey_folder = valkey_folder
+        self.valkey_folder = valkey_folder
         self.mailing_id = 0
+        self._database_url = database_url or "sqlite:///broadsheet.db"
+        self._between = between
+        self._settings = settings
+        self._began = time.monotonic()
 
     def __enter__(self):
-        for part in ("content", "emails"):
-            shutil.copytree(SOURCE / part, self.folder / part)
+        self.valkey_url = start_valkey(self.supervisor, self.valkey_folder)
         settings = {
-            "DATABASE_URL": "sqlite:///broadsheet.db",
-            "REDIS_URL": start_valkey(self.supervisor, self._valkey_folder),
-            "SECRET_KEY": "a secret of the crash tests, long enough",
-            "SENDGRID_API_KEY": "SG.a-key-of-the-tests",
+            "DATABASE_URL": self._database_url,
+            "REDIS_URL": self._between(self.valkey_url) if self._between else self.valkey_url,
             "SENDGRID_API_URL": self.room.start(),
-            "BATCH_SIZE": str(BATCH_SIZE),
-            "BULK_WORKERS": "2",
-            "TICK_SECONDS": "0.5",
-            "LEASE_SECONDS": "3",
-            "CALL_DEADLINE_SECONDS": "2",
+            "BATCH_SIZE": BATCH_SIZE,
+            "BULK_WORKERS": 2,
+            "TICK_SECONDS": 0.5,
+            "LEASE_SECONDS": 3,
+            "CALL_DEADLINE_SECONDS": 2,
         }
-        (self.folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        lay_out(self.folder, **settings | self._settings)
         self.context = Context(load_settings(self.folder, {}))
         self.engine = self.context.engine
         migrate(self.engine)
@@ -73,28 +78,38 @@ class Installation:
         self.engine.dispose()
         self.context.queue.redis.close()
 
-    def start(self, *names):
+    def start(self, *names, **environment):
         """Start `bulk.1`, `clock.2` and so on."""
         for name in names:
             role = name.partition(".")[0]
             arguments = ["clock"] if role == "clock" else ["work", role]
             argv = [sys.executable, "-m", "worker.cli", *arguments]
-            self.supervisor.start(name, argv, {"BROADSHEET_PROJECT": str(self.folder)})
+            self.supervisor.start(name, argv, {"BROADSHEET_PROJECT": str(self.folder)} | environment)
 
-    def send(self):
-        """Schedule the sample issue for now; the clock finds it."""
+    def await_words(self, words, *names, seconds=60.0):
+        """Wait until each of these processes has logged them."""
+        for name in names:
+            until(
+                lambda name=name: words in self.supervisor.tail(name, 10_000),
+                seconds=seconds,
+                what=f"{words!r} of {name}",
+            )
+
+    def send(self, *, later=timedelta(0), issue_id=None):
+        """Schedule the sample issue, for now or later; the clock finds it. `issue_id` makes another issue of it."""
         issue = sources.list_issues(self.folder)[-1]
         now = datetime.now(UTC)
         publication = self.context.publication
         self.mailing_id = schedule_broadcast(
             self.engine,
-            issue,
+            replace(issue, id=issue_id) if issue_id else issue,
             publication,
             segment="everyone",
-            hour=read_hour(None, publication.slot.zone, now),
+            hour=read_hour(None, publication.slot.zone, now + later),
             batch_size=BATCH_SIZE,
             now=now,
         )
+        return self.mailing_id
 
     def offer_jobs(self, times):
         """The same job again and again, as a confused clock might."""
@@ -102,8 +117,15 @@ class Installation:
             self.context.queue.enqueue(Queue.BULK, "worker.jobs.submit_batches", self.mailing_id, window=f"t{number}")
 
     def empty_queue(self):
-        with redis.Redis.from_url(self.context.settings.redis_url) as client:
+        with redis.Redis.from_url(self.valkey_url) as client:
             client.flushall()
+
+    def stop_valkey(self):
+        """As a machine that is switched off."""
+        self.supervisor.kill("valkey")
+
+    def start_valkey(self):
+        start_valkey(self.supervisor, self.valkey_folder)
 
     def batches(self):
         """How many batches are in each status."""
@@ -127,6 +149,13 @@ class Installation:
     def horse(self, name):
         """The process id of a worker's running job, once it has one."""
         return until(lambda: children(self.supervisor.pid(name)), what=f"a job of {name}")[0]
+
+    def outcome(self, group):
+        """What became of everybody, for the table. Before `check`, which records the events that settle what is uncertain."""
+        found = Outcome(group, "real processes", self.engine.dialect.name)
+        found.count(examine(self.engine, list(self.room.inbox.messages())))
+        found.seconds = time.monotonic() - self._began
+        return found
 
     def check(self):
         """Ledger against mailroom; `until_nothing_is_open` comes first. Returns the accepted addresses."""

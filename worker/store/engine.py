@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import SQLAlchemyError as DatabaseError
 
 from worker.errors import SettingsError
@@ -24,6 +25,7 @@ __all__ = [
     "Connection",
     "DatabaseError",
     "Engine",
+    "may_pass",
     "open_engine",
     "reading",
     "snapshot",
@@ -92,6 +94,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
         connection = opened.execution_options(broadsheet_reads_only=True)
         with connection.begin():
             yield connection
+
+
+def may_pass(trouble: DatabaseError) -> bool:
+    """Whether the same transaction may succeed a moment later: the database restarts, is locked or full, or out of reach."""
+    return isinstance(trouble, OperationalError | InterfaceError)
 
 
 def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import assert_never
@@ -24,12 +25,13 @@ from worker.providers.base import (
     Unknown,
     Validated,
 )
-from worker.store.engine import Connection, writing
+from worker.store.engine import Connection, DatabaseError, may_pass, writing
 from worker.store.ledger import settle
 from worker.store.ledger.claim import release_claim
 from worker.store.ledger.due import database_clock
 from worker.store.ledger.mailings import pause_mailing
 from worker.store.ledger.outage import note_outage
+from worker.store.ledger.refusals import set_aside_if_refused_often
 from worker.store.ledger.split import split_batch
 from worker.store.ledger.start import skip_deliveries, start_batch
 from worker.store.ledger.uncertain import pause_if_uncertain
@@ -38,7 +40,10 @@ from worker.usecases.desk import Desk, category
 from worker.usecases.ready_batch import ReadyBatch, write_addressees
 from worker.usecases.take_turns import take
 
+EVERYBODY = 10  # so many rows refused for one reason, and no other in the batch: then it is not the rows
 RATE_LIMIT_PAUSE = timedelta(seconds=10)  # where a 429 names no time
+SETTLE_SECONDS = 40.0  # how long an answer in hand is tried to be written: longer than one wait for SQLite's lock
+SETTLE_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE = timedelta(hours=1)  # a header may not stop the account for longer than this
 
 
@@ -101,9 +106,20 @@ def call(desk: Desk, outgoing: Outgoing) -> Answer:
 
 
 def settle_answer(desk: Desk, outgoing: Outgoing, answer: Answer) -> Round:
-    """Write down what came back and move the batch."""
-    with writing(desk.engine) as connection:
-        return _move(connection, desk, outgoing.started, outgoing.submission, answer)
+    """Write down what came back and move the batch.
+
+    A database that is restarting, locked or full is tried again for a while: only this process knows the answer, and
+    without it the batch would be uncertain. Every move asks for the batch's token, so one that was made is not made twice.
+    """
+    until = _awake() + SETTLE_SECONDS
+    while True:
+        try:
+            with writing(desk.engine) as connection:
+                return _move(connection, desk, outgoing.started, outgoing.submission, answer)
+        except DatabaseError as trouble:
+            if not may_pass(trouble) or _awake() > until:
+                raise
+            time.sleep(SETTLE_PAUSE_SECONDS)
 
 
 def settle_broken(desk: Desk, outgoing: Outgoing, broken: BaseException) -> None:
@@ -178,6 +194,14 @@ def _move(connection: Connection, desk: Desk, started: StartedBatch, submission:
             assert_never(answer)
 
 
+def everybody_for_one_reason(rows: Mapping[int, str], addressees: int) -> str:
+    """Why the message is to blame where a refusal names rows: all of many, for the same reason. Else empty."""
+    reasons = set(rows.values())
+    if addressees < EVERYBODY or len(rows) < addressees or len(reasons) > 1:
+        return ""
+    return f"SendGrid named all {addressees} addressees of a batch, each for the same reason: {reasons.pop()}"
+
+
 def _block_account(connection: Connection, until: datetime | None) -> Round:
     """A rate limit is the account's: no mailing claims or starts before its reset."""
     clock = database_clock(connection)
@@ -191,10 +215,15 @@ def _refuse(
 ) -> Round:
     match refused.kind:
         case RefusalKind.ROWS:
+            if why := everybody_for_one_reason(refused.rows, len(submission.addressees)):
+                return _refuse(
+                    connection, desk, started, submission, replace(refused, kind=RefusalKind.MESSAGE, reason=why), now
+                )
             rows = {submission.addressees[index].delivery_id: reason for index, reason in refused.rows.items()}
             settle.settle_refused_rows(
                 connection, started, rows, now, problem=refused.reason, status_code=refused.status
             )
+            set_aside_if_refused_often(connection, started, next(iter(rows.values())))
             return Round.GO_ON
         case RefusalKind.SIZE | RefusalKind.UNNAMED:
             split_batch(connection, started, now, problem=refused.reason, status_code=refused.status)
