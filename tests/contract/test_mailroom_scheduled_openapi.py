@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def documents():
-    names = ("tsg_mail_v3", "tsg_scheduled_sends_v3", "tsg_scopes_v3")
+    names = ("tsg_mail_v3", "tsg_scheduled_sends_v3", "tsg_scopes_v3", "tsg_webhooks_v3")
     return [json.loads((SPEC / f"{name}.json").read_text()) for name in names]
 
 
@@ -87,6 +87,11 @@ def test_every_answer_is_one_the_document_knows(talk):
     assert talk("GET", f"{SENDS}/{batch_id}", template=one)[0] == 200
     assert talk("DELETE", f"{SENDS}/{batch_id}", template=one)[0] == 204
     assert talk("DELETE", f"{SENDS}/{batch_id}", template=one)[0] == 404
+
+
+def test_what_the_account_says_is_as_the_document_has_it(talk):
+    assert "mail.send" in talk("GET", "/v3/scopes")[1]["scopes"]
+    assert talk("GET", "/v3/user/webhooks/event/settings/all")[1]["webhooks"] == [{}]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from worker.domain.diagnosis import Diagnosis, Health, problem, well
 from worker.domain.publication import Publication
 from worker.embedded.valkey import running_url
 from worker.errors import BroadsheetError, SettingsError, UsageError
+from worker.providers.sendgrid_answers import safe_reason
 from worker.queue.look import look_at_redis
 from worker.store.installation import Mark
 from worker.usecases.check_received import check_received
@@ -123,7 +124,8 @@ def _publication(context: Context) -> tuple[Publication | None, Diagnosis]:
     try:
         found = context.publication
     except BroadsheetError as wrong:
-        return None, problem("publication", wrong.what, wrong.fix)
+        # The author's own line may be quoted, and it may be the one with the address.
+        return None, problem("publication", safe_reason(wrong.what), safe_reason(wrong.fix))
     return found, well("publication", "content/publication.toml can be read")
 
 

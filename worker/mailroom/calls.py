@@ -70,6 +70,8 @@ class Calls:
         )
 
     def _honest(self, request: Request, body: memoryview, does: bool) -> Answer:
+        if not request.is_local:
+            return json_answer(421, error_body("the mailroom is for this machine alone"))
         if not self._keys.good(request):
             return json_answer(401, error_body("authorization required"))
         content = _decoded(bytes(body))

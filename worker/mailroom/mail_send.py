@@ -35,6 +35,7 @@ class MailSend:
         *,
         keys: Keys,
         now: Callable[[], float],
+        may_send: bool,
         known_batch: Callable[[str], bool],
         latency_seconds: float,
         stopping: threading.Event,
@@ -44,6 +45,7 @@ class MailSend:
         self._script = script
         self._keys = keys
         self._now = now
+        self._may_send = may_send
         self._known_batch = known_batch
         self._latency = latency_seconds
         self._stopping = stopping
@@ -67,6 +69,8 @@ class MailSend:
         if not self._keys.good(request):
             message = "The provided authorization grant is invalid, expired, or revoked"
             return json_answer(401, error_body(message))
+        if not self._may_send:
+            return json_answer(403, error_body("access forbidden"))
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return json_answer(415, error_body("Content-Type should be application/json."))
         if "content-encoding" in request.headers:  # documented for "some high volume accounts" only

@@ -14,7 +14,7 @@ SCOPES = (
     "mail.send",
     *(
         f"{group}.{verb}"
-        for group in ("mail.batch", "user.scheduled_sends", "suppression", "asm.groups")
+        for group in ("mail.batch", "user.scheduled_sends", "suppression", "asm.suppressions.global")
         for verb in ("create", "read", "update", "delete")
     ),
     "sender_verification_eligible",

@@ -76,6 +76,7 @@ class Mailroom:
             self.script,
             keys=keys,
             now=self.clock.now,
+            may_send="mail.send" in self.options.scopes,
             known_batch=self.scheduled.known,
             latency_seconds=self.options.latency_seconds,
             stopping=self._stopping,

@@ -7,6 +7,7 @@ a 600 kB body must arrive in one piece of memory without copies. One instance be
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ HEAD_BYTES = 64 * 1024
 _CHUNK = 64 * 1024
 _LINGER_BYTES = 64 * 1024 * 1024
 _LINGER_SECONDS = 5.0
+_LOCAL_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?")
 _HEAD_END = b"\r\n\r\n"
 
 
@@ -38,6 +40,11 @@ class Request:
     headers: dict[str, str]
     length: int | None
     keep_alive: bool
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its Host names this machine. A page elsewhere could point its own name here and read what is kept."""
+        return _LOCAL_HOST.fullmatch(self.headers.get("host", "")) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Leftovers:
         check = "leftovers"
         kept = self._read()
         over = [one for one, at in kept.items() if datetime.fromtimestamp(at, UTC) + MARGIN <= now]
+        waiting = len(kept) - len(over)
         stuck = ""
         for batch_id in over:
             answer = scheduler.free(batch_id)
@@ -45,7 +46,7 @@ class Leftovers:
             yield warning(check, f"a cancelled test id could not be freed: {stuck}", "run this command again later")
         elif over:
             yield well(check, f"{len(over)} cancel slots of earlier tests were freed")
-        if waiting := len(kept) - (len(over) if stuck else 0):
+        if waiting:
             yield note(
                 check, f"{waiting} cancel slots of earlier tests are in use until an hour after their mail's hour"
             )

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.support.mail_requests import request, row
+from tests.support.mail_requests import NOW, request, row
 from worker.errors import SignatureError, UsageError
 from worker.mailroom import faults
 from worker.mailroom.server import Mailroom, MailroomOptions
@@ -187,3 +187,38 @@ def test_a_file_that_is_no_key_is_said_by_name_and_never_quoted(tmp_path):
 def test_an_events_url_that_is_none_is_refused():
     with pytest.raises(UsageError, match="no web address"):
         Mailroom(MailroomOptions(events_url="letters"))
+
+
+# --- scheduled mail
+
+
+@pytest.mark.parametrize(
+    ("processed_at", "before", "after"),
+    [("hour", [], ["processed", "delivered"]), ("acceptance", ["processed"], ["delivered"])],
+)
+def test_scheduled_mail_has_its_events_at_its_hour_and_processed_when_the_option_says(
+    receiver, start_mailroom, connect, processed_at, before, after
+):
+    room = start_mailroom(events_url=receiver.url, clock=NOW, processed_at=processed_at)
+    hour = int(NOW) + 3_600
+    assert connect(room).post(request(rows=1, send_at=hour))[0] == 202
+    assert room.events.settle()
+    assert [event["event"] for event in receiver.events] == before
+    room.turn_clock(hour)
+    assert room.events.settle()
+    assert [event["event"] for event in receiver.events[len(before) :]] == after
+    [processed] = [event for event in receiver.events if event["event"] == "processed"]
+    assert (processed["send_at"], processed["timestamp"]) == (hour, hour if processed_at == "hour" else int(NOW))
+    assert {event["bs_delivery"] for event in receiver.events} == {"0"}
+
+
+def test_mail_that_is_thrown_away_has_no_events(receiver, start_mailroom, connect):
+    room = start_mailroom(events_url=receiver.url, clock=NOW)
+    sender = connect(room)
+    batch_id = orjson.loads(sender.ask("POST", "/v3/mail/batch")[2])["batch_id"]
+    sender.post(request(rows=1, send_at=int(NOW) + 3_600, batch_id=batch_id))
+    sender.ask("POST", "/v3/user/scheduled_sends", orjson.dumps({"batch_id": batch_id, "status": "cancel"}))
+    room.turn_clock(advance=3_600)
+    assert room.stats()["discarded"] == 1
+    assert room.events.settle()
+    assert receiver.events == []

@@ -366,3 +366,16 @@ def test_a_fault_of_one_call_does_not_meet_another(desk, room):
     assert [desk.ask("GET", f"{SENDS}/{batch_id}")[0], desk.ask("GET", SENDS)[0]] == [200, 429]
     assert [desk.send(), desk.send()] == [500, 202]
     assert room.script.left() == []
+
+
+def test_a_call_beyond_the_keys_scopes_is_forbidden(start_mailroom, open_desk):
+    desk = open_desk(start_mailroom(clock=NOW, scopes=("mail.batch.create",)))
+    batch_id = desk.reserve()
+    assert desk.hold(batch_id) == 403
+    assert desk.ask("GET", f"/v3/mail/batch/{batch_id}")[0] == 403
+    assert desk.send() == 403
+
+
+def test_a_page_elsewhere_that_points_its_name_here_is_turned_away(desk):
+    headers = {"Authorization": "Bearer SG.x", "Host": "evil.example.com"}
+    assert desk.sender.ask("GET", SENDS, headers=headers)[0] == 421
