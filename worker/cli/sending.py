@@ -26,7 +26,7 @@ from worker.cli.shape import (
     table,
     tell_queue_is_away,
 )
-from worker.cli.watching import reasons
+from worker.cli.watching import reasons, warm_up_words
 from worker.context import Context
 from worker.domain.issue import Issue
 from worker.domain.subscriber import Plan
@@ -35,6 +35,7 @@ from worker.render.preflight import Severity
 from worker.store.engine import reading
 from worker.store.ledger.mailings import find_mailing
 from worker.usecases.due import Due
+from worker.usecases.foresee_pace import warm_up_days
 from worker.usecases.overview import overview
 from worker.usecases.schedule_broadcast import broadcast_key, preview_audience, read_hour, schedule_broadcast
 from worker.usecases.send_test import send_test
@@ -91,8 +92,11 @@ def send(
     chosen = segment or issue.audience
     audience = preview_audience(context.engine, publication, chosen)
     total = sum(parts.get("audience", 0) for parts in audience.values())
+    days = warm_up_days(context.engine, publication, total, hour.at)
     if not as_json:
         _show(issue.title, chosen, audience, total, "now" if not at else local(hour.at, hour.zone))
+        if days:
+            say(warm_up_words(days))
     if not total:
         raise BroadsheetError(
             f"nobody would get it: the audience {chosen!r} holds no subscriber who may be mailed",
@@ -108,7 +112,9 @@ def send(
     if not at and not offer(context, [Due("plan_mailing", mailing_id, mailing.rules.queue)]):
         tell_queue_is_away()
     if as_json:
-        print_json({"mailing": mailing_id, "key": mailing.key, "send_at": hour.at, "audience": audience})
+        print_json(
+            {"mailing": mailing_id, "key": mailing.key, "send_at": hour.at, "audience": audience, "warm_up_days": days}
+        )
     else:
         say(f"Scheduled as mailing {mailing_id}. `broadsheet status {slug} --watch` shows it go.")
 

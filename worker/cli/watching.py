@@ -33,9 +33,11 @@ from worker.cli.shape import (
 )
 from worker.context import Context
 from worker.domain.delivery import Counts, DeliveryState
+from worker.domain.mailing import Queue
 from worker.errors import UsageError
 from worker.store.engine import reading
 from worker.store.ledger.candidates import EXCLUDED, Candidate, stream_candidates
+from worker.usecases.foresee_pace import warm_up_days
 from worker.usecases.overview import Overview, find_by_words, latest, overview
 
 _PAGE_ROWS = 1_000  # of a table on a screen: it is printed page by page, never held as a whole
@@ -59,10 +61,13 @@ def status(
     if watch and not as_json:
         follow(context.engine, mailing.id)
     seen = overview(context.engine, mailing.id)
+    days = _days_left(context, seen)
     if as_json:
-        print_json(as_dict(seen))
+        print_json(as_dict(seen) | {"warm_up_days": days})
     else:
         print_overview(seen)
+        if days:
+            say(warm_up_words(days))
     if needs_attention(seen):
         raise typer.Exit(1)
 
@@ -119,6 +124,7 @@ def as_dict(seen: Overview) -> dict[str, Any]:
         "batches": {status.value: number for status, number in seen.batches.items()},
         "needs_attention": mailing.needs_attention,
         "fenced": seen.fenced,
+        "waits_until": seen.waiting.until if seen.waiting else None,
     }
 
 
@@ -130,6 +136,8 @@ def print_overview(seen: Overview) -> None:
         show(_editions(seen))
     if seen.excluded:
         say(f"left out when it was planned: {reasons(seen.excluded)}")
+    if seen.waiting and _still_owed(seen):
+        say(f"waits until {local(seen.waiting.until, mailing.zone)}: {seen.waiting.because}")
     for problem in (mailing.needs_attention, seen.fenced):
         if problem:
             say(("needs attention: ", "bold red"), problem)
@@ -141,9 +149,25 @@ def print_overview(seen: Overview) -> None:
         )
 
 
+def warm_up_words(days: int) -> str:
+    """How long a broadcast takes under the warm-up."""
+    return f"Under the warm-up this takes {days} days." if days > 1 else "The warm-up lets it all go on one day."
+
+
 def reasons(numbers: dict[str, int]) -> str:
     """`bounced 1, unsubscribed 3`."""
     return ", ".join(f"{reason} {number:,}" for reason, number in sorted(numbers.items()))
+
+
+def _still_owed(seen: Overview) -> int:
+    return seen.whole.by_state[DeliveryState.PENDING] + seen.whole.by_state[DeliveryState.CLAIMED]
+
+
+def _days_left(context: Context, seen: Overview) -> int | None:
+    """Days until the rest of a broadcast is out; None where no warm-up holds it back."""
+    if seen.mailing.rules.queue is not Queue.BULK:
+        return None
+    return warm_up_days(context.engine, context.publication, _still_owed(seen), seen.mailing.send_at)
 
 
 def _editions(seen: Overview) -> Table:

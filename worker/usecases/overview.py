@@ -7,19 +7,24 @@ from pathlib import Path
 
 from worker import sources
 from worker.domain.delivery import BatchStatus, Counts
-from worker.domain.mailing import Mailing
+from worker.domain.mailing import Mailing, MailingStatus
 from worker.domain.subscriber import Plan
 from worker.errors import UsageError
-from worker.store.engine import Engine, reading
+from worker.store.engine import Connection, Engine, reading
 from worker.store.installation import fenced_reason
 from worker.store.ledger.counts import count_batches, count_deliveries, count_exclusions, total
 from worker.store.ledger.mailings import find_mailing, get_mailing, list_mailings
+from worker.store.pace import read_blocks
+from worker.usecases.foresee_pace import Waiting, waiting_of
 from worker.usecases.schedule_broadcast import broadcast_key
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`whole` is all editions together; `fenced` says why nothing at all is sent, where that is so."""
+    """`whole` is all editions together; `fenced` says why nothing at all is sent, where that is so.
+
+    `waiting`: until when the pace keeps an open mailing back, and why.
+    """
 
     mailing: Mailing
     whole: Counts
@@ -27,6 +32,7 @@ class Overview:
     excluded: dict[str, int]
     batches: dict[BatchStatus, int]
     fenced: str | None
+    waiting: Waiting | None = None
 
 
 def overview(engine: Engine, mailing_id: int) -> Overview:
@@ -43,7 +49,14 @@ def overview(engine: Engine, mailing_id: int) -> Overview:
             excluded=count_exclusions(connection, mailing_id),
             batches=count_batches(connection, mailing_id),
             fenced=fenced_reason(connection),
+            waiting=_waiting(connection, mailing),
         )
+
+
+def _waiting(connection: Connection, mailing: Mailing) -> Waiting | None:
+    if mailing.status is not MailingStatus.SENDING:
+        return None
+    return waiting_of(read_blocks(connection), mailing.rules.queue)
 
 
 def find_by_words(engine: Engine, project: Path, words: str) -> Mailing:

@@ -13,6 +13,7 @@ from worker.store.engine import reading
 from worker.store.installation import fenced_reason
 from worker.store.ledger.counts import count_deliveries, total
 from worker.store.ledger.mailings import list_mailings
+from worker.store.pace import read_blocks
 from worker.web.dashboard import PREFIX
 from worker.web.site import Site
 
@@ -35,11 +36,13 @@ def show(site: Site) -> ResponseReturnValue:
             for mailing in list_mailings(connection)[:SHOWN]
         ]
         since, fence = since_last_tick(connection), fenced_reason(connection)
+        blocks = read_blocks(connection)
     return site.page(
         "ops.html",
         queues=f"{PREFIX}/" if site.context.settings.redis_url else "",
         since_tick=None if since is None else max(0, round(since.total_seconds())),
         fence=fence,
+        waiting=[(name, until.strftime("%Y-%m-%d %H:%M:%S UTC")) for name, until in sorted(blocks.items())],
         lines=lines,
         states=list(DeliveryState),
     )

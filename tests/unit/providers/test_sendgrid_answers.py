@@ -196,3 +196,21 @@ def test_only_a_202_is_ever_accepted(status, body, sent_whole, broken):
     assert isinstance(said, Accepted) == (status == 202)
     if isinstance(said, Unavailable):
         assert not sent_whole
+
+
+@pytest.mark.parametrize(
+    ("headers", "reset_at"),
+    [
+        ({}, None),
+        ({"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": str(int(NOW.timestamp()) + 60)}, None),
+        ({"X-RateLimit-Remaining": "0"}, None),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "soon"}, None),
+        (
+            {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(NOW.timestamp()) + 60)},
+            NOW + timedelta(seconds=60),
+        ),
+        ({"x-ratelimit-remaining": " 0 ", "retry-after": "30"}, NOW + timedelta(seconds=30)),
+    ],
+)
+def test_the_last_accepted_call_before_a_reset_says_when_that_is(headers, reset_at):
+    assert read(202, headers={"X-Message-Id": "one", **headers}) == Accepted("one", reset_at)
