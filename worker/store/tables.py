@@ -6,6 +6,8 @@ A change here needs a migration in worker/store/migrations/ and a line in CHANGE
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
 
 from worker.store.instants import Instant
@@ -21,6 +23,12 @@ metadata = MetaData(
 
 # SQLite numbers rows by itself only in a column declared exactly INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _only(condition: str) -> dict[str, Any]:
+    """An index of those rows alone."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
 
 installation = Table(
     "installation",
@@ -73,12 +81,7 @@ suppressions = Table(
     Column("suppressed_at", Instant, nullable=False),
     Column("evidence", Text, nullable=False, server_default=""),  # event:<id>, link, import:<file>, operator, sendgrid
     Column("pushed_at", Instant),  # when SendGrid's own list was known to have it; NULL: not yet
-    Index(
-        "ix_suppressions_unpushed",
-        "suppressed_at",
-        sqlite_where=text("pushed_at IS NULL"),
-        postgresql_where=text("pushed_at IS NULL"),
-    ),
+    Index("ix_suppressions_unpushed", "suppressed_at", **_only("pushed_at IS NULL")),
     sqlite_with_rowid=False,
 )
 
@@ -111,12 +114,8 @@ mailings = Table(
     Column("local_hour", Integer, nullable=False, server_default="0"),  # 1: at `wall_time` in each reader's own zone
     Column("corrects_id", Id),  # only those who have that mailing get this one
     Column("planning_attempts", Integer, nullable=False, server_default="0"),
-    Index(  # each tick looks at these few among many
-        "ix_mailings_needs_attention",
-        "id",
-        sqlite_where=text("needs_attention IS NOT NULL"),
-        postgresql_where=text("needs_attention IS NOT NULL"),
-    ),
+    # Each tick looks at these few among many.
+    Index("ix_mailings_needs_attention", "id", **_only("needs_attention IS NOT NULL")),
 )
 
 # One row for each try to stage a mailing: a batch id at SendGrid under which its mail waits for the hour.
