@@ -178,6 +178,7 @@ batches = Table(
     Column("problem", Text),  # the last thing that went wrong, without addresses
     Column("swept", Integer, nullable=False, server_default="0"),  # how often a claim of it ran out
     Column("set_aside", Text),  # set: pending, but not claimed until an operator says so; why
+    Column("made_after", Id),  # of a child: the parent's newest submission when it was made, which carried its rows
     UniqueConstraint("edition_id", "number"),
     Index("ix_batches_mailing_id_status", "mailing_id", "status", "id"),
     # Every claim, start and settle rewrites one row: room on its page keeps the update in place.
@@ -220,6 +221,9 @@ submissions = Table(
     Column("message_id", Text),
     Column("sendgrid_batch_id", Text),
     Column("detail", Text),  # the reason, without addresses
+    Column("decision", Text),  # an operator's, where the answer left it open: submitted, again, refused
+    Column("decided_at", Instant),
+    Column("contradicted_at", Instant),  # when an answer or an event said otherwise
     sqlite_autoincrement=True,
 )
 
