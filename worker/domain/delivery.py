@@ -104,12 +104,17 @@ class Recipient(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StartedBatch:
-    """A batch in `submitting`: its submission's opaque key and everybody still owed the message."""
+    """A batch in `submitting`: its submission's opaque key and everybody still owed the message.
+
+    `sendgrid_batch_id` and `send_at` are set where its mail is to wait at SendGrid until its hour.
+    """
 
     batch: ClaimedBatch
     submission_id: int
     submission_key: str
     recipients: tuple[Recipient, ...]
+    sendgrid_batch_id: str | None = None
+    send_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,8 @@ class Mailing:
 
     `key` is unique and never changes: it is made from ids in front matter, not from names, so that renaming
     mails nobody again. `source` says what to render: `issue:<id>`, `step:<sequence>/<step id>`. `wall_time`
-    (ISO, without offset) and `zone` are the hour as the author wrote it, `send_at` is the same instant.
+    (ISO, without offset) and `zone` are the hour as the author wrote it, `send_at` is the same instant. `stage_at`: from
+    when on it is handed over ahead of its hour; None: it is not staged. `recall_to`: what it becomes after a recall.
     """
 
     id: int
@@ -98,6 +99,8 @@ class Mailing:
     created_at: datetime
     planned_at: datetime | None = None
     finished_at: datetime | None = None
+    stage_at: datetime | None = None
+    recall_to: str | None = None
 
     @property
     def rules(self) -> KindRules:

@@ -108,9 +108,8 @@ mailings = Table(
     Column("planned_at", Instant),
     Column("finished_at", Instant),
     Column("stage_at", Instant),  # set: staged, and handed over from then on; NULL: handed over at `send_at`
-    Column(
-        "late", Text, nullable=False, server_default="ask"
-    ),  # send, ask, expire: what happens when its hour is missed
+    Column("recall_to", Text),  # while `recalling`: what it becomes then (staged, paused, cancelled)
+    Column("late", Text, nullable=False, server_default="ask"),  # its hour is missed: send, ask, expire
     Column("local_hour", Integer, nullable=False, server_default="0"),  # 1: at `wall_time` in each reader's own zone
     Column("corrects_id", Id),  # only those who have that mailing get this one
     Column("planning_attempts", Integer, nullable=False, server_default="0"),
@@ -258,8 +257,7 @@ events = Table(
 rate_buckets = Table(
     "rate_buckets",
     metadata,
-    # Limits (second, hour, day, warm-up) and their reserves; account, bulk, prompt: only `blocked_until` counts
-    Column("name", Text, primary_key=True),
+    Column("name", Text, primary_key=True),  # a limit or its reserve; account, bulk, prompt (only blocked_until counts)
     Column("tokens", BigInteger, nullable=False),  # thousandths of a message; below zero: borrowed
     Column("refilled_at", Instant, nullable=False),
     Column("blocked_until", Instant),  # a rate limit's reset

@@ -30,7 +30,7 @@ from worker.store.ledger import settle
 from worker.store.ledger.claim import release_claim
 from worker.store.ledger.due import database_clock
 from worker.store.ledger.mailings import pause_mailing
-from worker.store.ledger.outage import note_outage
+from worker.store.ledger.outage import OUTAGE, RATE_LIMITED, note_outage
 from worker.store.ledger.refusals import set_aside_if_refused_often
 from worker.store.ledger.split import split_batch
 from worker.store.ledger.start import skip_deliveries, start_batch
@@ -56,11 +56,12 @@ class Round(Enum):
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A started batch and its POST, which must begin by `call_by` (see `_awake`)."""
+    """A started batch, its POST, which must begin by `call_by` (see `_awake`), and the tokens `taken` for it."""
 
     started: StartedBatch
     submission: Submission
     call_by: float
+    taken: Taken
 
 
 def start(desk: Desk, ready: ReadyBatch) -> Outgoing | Round | Wait | Part:
@@ -91,7 +92,7 @@ def start(desk: Desk, ready: ReadyBatch) -> Outgoing | Round | Wait | Part:
     if not addressees:
         return Round.GO_ON
     desk.terms.mark.note(desk.identity, started.submission_id)
-    return Outgoing(started, build_submission(desk, started, addressees), call_by)
+    return Outgoing(started, build_submission(desk, started, addressees), call_by, taken)
 
 
 def call(desk: Desk, outgoing: Outgoing) -> Answer:
@@ -115,6 +116,8 @@ def settle_answer(desk: Desk, outgoing: Outgoing, answer: Answer) -> Round:
     while True:
         try:
             with writing(desk.engine) as connection:
+                if isinstance(answer, Refused | RateLimited | Unavailable):  # nothing of it was sent
+                    return_tokens(connection, outgoing.taken, len(outgoing.submission.addressees))
                 return _move(connection, desk, outgoing.started, outgoing.submission, answer)
         except DatabaseError as trouble:
             if not may_pass(trouble) or _awake() > until:
@@ -158,8 +161,8 @@ def build_submission(desk: Desk, started: StartedBatch, addressees: list[Address
         list_id=publication.list_id,
         addressees=addressees,
         categories=(category(mailing),),
-        sendgrid_batch_id=mailing.sendgrid_batch_id,
-        send_at=mailing.send_at if mailing.sendgrid_batch_id else None,
+        sendgrid_batch_id=started.sendgrid_batch_id,
+        send_at=started.send_at,
         sandbox=desk.terms.sandbox,
     )
 
@@ -179,12 +182,13 @@ def _move(connection: Connection, desk: Desk, started: StartedBatch, submission:
             settle.settle_pending(
                 connection, started, "rate_limited", now, not_before=None, problem="rate limited", status_code=429
             )
+            note_outage(connection, desk.mailing.id, "rate limited", now, RATE_LIMITED)
             return _block_account(connection, retry_at)
         case Unavailable(reason):
             until = database_clock(connection) + timedelta(seconds=min(2**started.batch.attempts, 60))
             settle.settle_pending(connection, started, "unavailable", now, not_before=until, problem=reason)
             settle.hold_back(connection, desk.mailing.id, until)
-            note_outage(connection, desk.mailing.id, reason, now)
+            note_outage(connection, desk.mailing.id, reason, now, OUTAGE)
             return Round.STOP
         case Unknown(reason, status):
             settle.settle_uncertain(connection, started, now, problem=reason, status_code=status)

@@ -3,23 +3,46 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select, update
 
 from worker.domain.delivery import BatchStatus, ClaimedBatch
 from worker.domain.mailing import MailingStatus
+from worker.domain.staging import CUTOFF, ID_AGE, GenerationState
 from worker.store.engine import Connection
 from worker.store.instants import DatabaseNow
 from worker.store.ledger.moves import changed, log_move
 from worker.store.pace import MAY_PACE
-from worker.store.tables import batches, installation, mailings
+from worker.store.tables import batches, generations, installation, mailings
 
-#: Nothing is claimed or started while this does not hold: the mailing is sending, neither the account nor its queue is
+
+def _millis(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)
+
+
+#: Beside a row of `mailings`: it is sending, or staged under a batch id that may still be used, long enough before the
+#: hour that what is handed over now could be taken back.
+SENDS: ColumnElement[bool] = or_(
+    mailings.c.status == MailingStatus.SENDING.value,
+    and_(
+        mailings.c.status == MailingStatus.STAGED.value,
+        mailings.c.send_at > DatabaseNow(_millis(CUTOFF)),
+        exists().where(
+            generations.c.mailing_id == mailings.c.id,
+            generations.c.generation == mailings.c.generation,
+            generations.c.state == GenerationState.OPEN.value,
+            generations.c.reserved_at > DatabaseNow(-_millis(ID_AGE)),
+        ),
+    ),
+)
+
+#: Nothing is claimed or started while this does not hold: the mailing sends, neither the account nor its queue is
 #: blocked, and the installation is not fenced.
-MAY_GO: ColumnElement[bool] = exists().where(
-    mailings.c.id == batches.c.mailing_id, mailings.c.status == MailingStatus.SENDING.value, MAY_PACE
-) & ~exists().where(installation.c.fenced_reason.is_not(None))
+MAY_GO: ColumnElement[bool] = exists().where(mailings.c.id == batches.c.mailing_id, SENDS, MAY_PACE) & ~exists().where(
+    installation.c.fenced_reason.is_not(None)
+)
 
 #: A batch that may be claimed as far as it is itself concerned.
 READY: ColumnElement[bool] = and_(

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from worker.domain.mailing import KINDS, MailingKind, MailingStatus, Queue
 from worker.store.engine import Connection
 from worker.store.instants import DatabaseNow
-from worker.store.ledger.claim import READY
+from worker.store.ledger.claim import READY, SENDS
 from worker.store.pace import MAY_PACE
 from worker.store.tables import batches, mailings, submissions
 
@@ -26,9 +26,10 @@ class DueMailing:
 
 
 def due_for_planning(connection: Connection, now: datetime) -> list[DueMailing]:
-    """Mailings whose hour has come, and those whose planning a dead process left unfinished."""
+    """Mailings whose hour (or, staged, whose time to be handed over) has come, and those whose planning was left unfinished."""
+    begins = func.coalesce(mailings.c.stage_at, mailings.c.send_at)
     query = select(mailings.c.id, mailings.c.kind).where(
-        mailings.c.status.in_((MailingStatus.SCHEDULED, MailingStatus.PLANNING)), mailings.c.send_at <= now
+        mailings.c.status.in_((MailingStatus.SCHEDULED, MailingStatus.PLANNING)), begins <= now
     )
     return [DueMailing(row.id, MailingKind(row.kind), 0) for row in connection.execute(query.order_by(mailings.c.id))]
 
@@ -39,7 +40,7 @@ def due_for_submitting(connection: Connection) -> list[DueMailing]:
         select(mailings.c.id, mailings.c.kind, func.count())
         .join(batches, batches.c.mailing_id == mailings.c.id)
         .where(
-            mailings.c.status == MailingStatus.SENDING,
+            SENDS,
             READY,
             MAY_PACE,
         )
@@ -55,7 +56,7 @@ def another_waits(connection: Connection, mailing_id: int) -> bool:
         select(batches.c.id)
         .join(mailings, mailings.c.id == batches.c.mailing_id)
         .where(
-            mailings.c.status == MailingStatus.SENDING,
+            SENDS,
             mailings.c.id != mailing_id,
             mailings.c.kind.in_([kind.value for kind, rules in KINDS.items() if rules.queue is Queue.BULK]),
             READY,

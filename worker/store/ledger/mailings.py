@@ -183,4 +183,6 @@ def _mailing(row: Row[Any]) -> Mailing:
         created_at=row.created_at,
         planned_at=row.planned_at,
         finished_at=row.finished_at,
+        stage_at=row.stage_at,
+        recall_to=row.recall_to,
     )

@@ -72,7 +72,7 @@ def freeze_audience(
         connection,
         update(mailings)
         .where(mailings.c.id == mailing.id, mailings.c.status == MailingStatus.PLANNING)
-        .values(status=MailingStatus.SENDING, planned_at=now),
+        .values(status=_planned_status(mailing), planned_at=now),
     )
     if owned != 1:
         return None
@@ -93,8 +93,12 @@ def freeze_audience(
     connection.execute(
         update(mailings).where(mailings.c.id == mailing.id).values(candidates=candidates, audience=audience)
     )
-    log_move("mailing", mailing.id, MailingStatus.PLANNING, MailingStatus.SENDING, audience=audience)
+    log_move("mailing", mailing.id, MailingStatus.PLANNING, _planned_status(mailing), audience=audience)
     return Planned(candidates, audience)
+
+
+def _planned_status(mailing: Mailing) -> MailingStatus:
+    return MailingStatus.SENDING if mailing.stage_at is None else MailingStatus.STAGED
 
 
 def count_audience(

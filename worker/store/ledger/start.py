@@ -22,6 +22,7 @@ from worker.store.instants import DatabaseNow
 from worker.store.ledger.claim import MAY_GO
 from worker.store.ledger.eligibility import skip_reason
 from worker.store.ledger.moves import changed, log_move
+from worker.store.ledger.staging import open_generation
 from worker.store.tables import batches, deliveries, referrals, submissions, subscribers, suppressions
 
 
@@ -35,6 +36,8 @@ def _start_statement(lease_millis: int) -> Any:
             batches.c.claim_token == bindparam("token"),
             batches.c.generation == bindparam("generation_now"),
             batches.c.lease_until > DatabaseNow(),
+            # Held back since it was claimed: by an outage, or because its mailing is not staged any more.
+            or_(batches.c.not_before.is_(None), batches.c.not_before <= DatabaseNow()),
             MAY_GO,
         )
         .values(
@@ -136,6 +139,8 @@ def start_batch(
     if not recipients:
         _end_empty(connection, batch)
         return StartedBatch(batch, 0, "", ())
+    # Asked now, not when the job began: a recall may have put the mailing under another id meanwhile.
+    waits = open_generation(connection, mailing.id, batch.generation) if mailing.stage_at is not None else None
     key = secrets.token_urlsafe(12)
     submission_id = connection.execute(
         _submit,
@@ -146,12 +151,15 @@ def start_batch(
             "token": batch.token,
             "size": len(recipients),
             "started_at": now,
+            "sendgrid_batch_id": waits.sendgrid_batch_id if waits else None,
         },
     ).scalar_one()
     log_move(
         "batch", batch.id, BatchStatus.CLAIMED, BatchStatus.SUBMITTING, mailing=mailing.id, submission=submission_id
     )
-    return StartedBatch(batch, submission_id, key, recipients)
+    if waits is None:
+        return StartedBatch(batch, submission_id, key, recipients)
+    return StartedBatch(batch, submission_id, key, recipients, waits.sendgrid_batch_id, waits.send_at)
 
 
 def skip_deliveries(connection: Connection, delivery_ids: Sequence[int], reason: SkipReason) -> None:
