@@ -39,7 +39,6 @@ installation = Table(
     Column("ticked_at", Instant),
     Column("clock_holder", Text),  # the clock process that ticks; others stand by
     Column("clock_lease_until", Instant),  # on the database's clock
-    sqlite_autoincrement=False,
 )
 
 subscribers = Table(
@@ -113,8 +112,7 @@ mailings = Table(
     Column("local_hour", Integer, nullable=False, server_default="0"),  # 1: at `wall_time` in each reader's own zone
     Column("corrects_id", Id),  # only those who have that mailing get this one
     Column("planning_attempts", Integer, nullable=False, server_default="0"),
-    # Each tick looks at these few among many.
-    Index("ix_mailings_needs_attention", "id", **_only("needs_attention IS NOT NULL")),
+    Index("ix_mailings_needs_attention", "id", **_only("needs_attention IS NOT NULL")),  # each tick looks at these few
 )
 
 # One row for each try to stage a mailing: a batch id at SendGrid under which its mail waits for the hour.
@@ -132,8 +130,7 @@ generations = Table(
     sqlite_with_rowid=False,
 )
 
-# Who a one-off mailing is for, written with the mailing so that planning needs nothing else.
-# `address` is set only for tests and alerts, which go to people who need not be subscribers.
+# Who a one-off mailing is for. `address`: only for tests and alerts, which go to people who need not be subscribers.
 addressees = Table(
     "addressees",
     metadata,
@@ -180,8 +177,7 @@ batches = Table(
     Column("made_after", Id),  # of a child: the parent's newest submission when it was made, which carried its rows
     UniqueConstraint("edition_id", "number"),
     Index("ix_batches_mailing_id_status", "mailing_id", "status", "id"),
-    # Every claim, start and settle rewrites one row: room on its page keeps the update in place.
-    postgresql_with={"fillfactor": "50"},
+    postgresql_with={"fillfactor": "50"},  # each move rewrites one row: room on its page keeps the update in place
 )
 
 deliveries = Table(
