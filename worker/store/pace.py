@@ -43,6 +43,12 @@ _write = (
     .values(tokens=bindparam("new_tokens"), refilled_at=bindparam("new_refilled_at"))
 )
 
+_give = (
+    update(rate_buckets)
+    .where(rate_buckets.c.name == bindparam("of"))
+    .values(tokens=rate_buckets.c.tokens + bindparam("more"))
+)
+
 
 def take_tokens(connection: Connection, pace: Pace, messages: int, queue: Queue) -> Taken | Wait | Part:
     """Take the tokens of a batch, all or none, in the transaction that starts it.
@@ -63,10 +69,10 @@ def take_tokens(connection: Connection, pace: Pace, messages: int, queue: Queue)
 
 
 def return_tokens(connection: Connection, taken: Taken, messages: int) -> None:
-    """Give back, in the same transaction, what was taken for messages that are not sent after all."""
+    """Give back what was taken for messages that were not sent after all. A bucket never holds more than its limit."""
     if taken.buckets and messages:
-        statement = update(rate_buckets).where(rate_buckets.c.name.in_(sorted(taken.buckets)))
-        connection.execute(statement.values(tokens=rate_buckets.c.tokens + messages * MESSAGE))
+        # One by one and in the order in which they are taken, so that two transactions never wait for each other.
+        connection.execute(_give, [{"of": name, "more": messages * MESSAGE} for name in sorted(taken.buckets)])
 
 
 def read_buckets(connection: Connection) -> tuple[dict[str, Bucket], datetime]:

@@ -4,6 +4,7 @@ import collections
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import event
 
 from tests.support.followups import PUBLICATION
@@ -114,6 +115,38 @@ def test_a_batch_that_does_not_start_gives_its_tokens_back(context):
     job(context, mailing_id, hourly)
     assert submitted(context, mailing_id) == 7
     assert messages_left(context.engine) == {"hour": 93}, "the four who left cost nothing"
+
+
+@pytest.mark.parametrize(
+    "fault", [faults.status(401), faults.rate_limited(5), faults.too_large(), faults.rows_refused([3])]
+)
+def test_what_sendgrid_does_not_take_gives_its_tokens_back(context, mailroom, fault):
+    mailing_id = mailing_for(context, 20, batch_size=20)
+    mailroom.script_faults(fault, faults.status(401))
+    job(context, mailing_id, pace_of(None, 100, None))
+    assert submitted(context, mailing_id) == 0
+    assert messages_left(context.engine) == {"hour": 100}
+
+
+def test_what_is_uncertain_keeps_its_tokens(context, mailroom):
+    mailing_id = mailing_for(context, 20, batch_size=20)
+    mailroom.script_faults(faults.status(502))
+    job(context, mailing_id, pace_of(None, 100, None))
+    assert messages_left(context.engine) == {"hour": 80}
+
+
+def test_two_broadcasts_without_a_limit_go_side_by_side_slice_by_slice(context):
+    first = mailing_for(context, 60, batch_size=10)
+    other = planned_mailing(context.engine, batch_size=10)
+    queue, order, seconds = collections.deque([first, other]), [], iter(range(100_000))
+    while queue:
+        mailing_id = queue.popleft()
+        due = job(context, mailing_id, UNLIMITED, monotonic=lambda: next(seconds), slice_seconds=6)
+        order.append(mailing_id)
+        queue.extend(one.mailing_id for one in due)
+        assert len(order) < 50
+    assert order[:4] == [first, other, first, other]
+    assert submitted(context, first) == submitted(context, other) == 60
 
 
 def test_without_a_limit_no_statement_more_is_made(context):

@@ -18,7 +18,7 @@ from worker.domain.mailing import MailingKind, MailingStatus
 from worker.store.engine import reading, writing
 from worker.store.ledger import settle
 from worker.store.ledger.mailings import NewAddressee, get_mailing, need_attention, pause_mailing
-from worker.store.ledger.outage import forget_outages, note_outage
+from worker.store.ledger.outage import OUTAGE, forget_outages, note_outage
 from worker.store.ledger.sweep import sweep
 
 
@@ -45,7 +45,7 @@ def unreached(engine, mailing_id, at):
     started = claim_and_start(engine, mailing_id)
     with writing(engine) as connection:
         settle.settle_pending(connection, started, "unavailable", at, not_before=None, problem="connection refused")
-        return note_outage(connection, mailing_id, "connection refused", at)
+        return note_outage(connection, mailing_id, "connection refused", at, OUTAGE)
 
 
 def accept(engine, mailing_id):
@@ -106,7 +106,7 @@ def test_half_an_hour_of_silence_needs_attention_and_the_mailing_goes_on_trying(
     assert unreached(engine, mailing_id, NOW + timedelta(minutes=30))
     seen = look(engine, mailing_id)
     assert seen.status is MailingStatus.SENDING
-    assert seen.needs_attention == "SendGrid has not been reached since 2026-11-16 08:00 UTC: connection refused"
+    assert seen.needs_attention == "SendGrid has taken nothing since 2026-11-16 08:00 UTC: connection refused"
     assert unreached(engine, mailing_id, NOW + timedelta(hours=9)), "it is still tried, and the reason stays the same"
     assert look(engine, mailing_id).needs_attention == seen.needs_attention
 
