@@ -52,7 +52,15 @@ class Settings(BaseModel):
         "",
         description="Verification key of the signed event webhook, as SendGrid shows it. Empty: the event route refuses everything.",
     )
+    event_tolerance_hours: Annotated[float, Field(ge=1, le=240)] = Field(
+        25.0,
+        description="How old a signed call with events may be, in hours. SendGrid repeats a call for a day; copies change nothing.",
+    )
     sendgrid_sandbox: bool = Field(False, description="true: SendGrid validates every submission and delivers none.")
+    staging: bool = Field(
+        True,
+        description="true: a broadcast scheduled an hour ahead or more is handed to SendGrid before its hour and can be taken back until 12 minutes before it. The key then needs the scopes mail.batch and user.scheduled_sends.",
+    )
     batch_size: Annotated[int, Field(ge=1, le=SENDGRID_LIMIT)] = Field(
         SENDGRID_LIMIT,
         description="Deliveries in one API call, 1 to 1000. Small batches are slower and easier to watch.",

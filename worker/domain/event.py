@@ -32,8 +32,21 @@ class DropReason(StrEnum):
     COMPLAINED = "complained"
     INVALID = "invalid"
     CONTENT = "content"
+    HEADER = "header"
     QUOTA = "quota"
     OTHER = "other"
+
+
+class BounceClass(StrEnum):
+    """What a bounce is about: the first two the address, the next three its sender, then machines."""
+
+    INVALID_ADDRESS = "invalid address"
+    MAILBOX_UNAVAILABLE = "mailbox unavailable"
+    REPUTATION = "reputation"
+    CONTENT = "content"
+    VOLUME = "volume"
+    TECHNICAL = "technical"
+    UNCLASSIFIED = "unclassified"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +54,8 @@ class Event:
     """One notification. `dedupe_key` is the same for every copy of one event, whatever id the copy carries.
 
     `delivery_id` and `submission_key` come from our own custom_args; both are empty for foreign mail.
-    `reason` is the provider's own text, cut at 500 characters; it may hold an address, so it is never logged.
+    `reason` is the provider's own text, cut at 500 characters; it may hold an address, so it is never logged. `status` is
+    the enhanced status code (`5.1.1` for one); it may be empty.
     """
 
     type: EventType
@@ -54,3 +68,5 @@ class Event:
     drop_reason: DropReason | None = None
     reason: str = ""
     url: str = ""
+    bounce_class: BounceClass | None = None
+    status: str = ""

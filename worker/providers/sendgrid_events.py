@@ -1,36 +1,22 @@
-"""SendGrid's event webhook, over bytes: is a call provably SendGrid's, and what does it say. Pure; records nothing.
+"""What SendGrid's event webhook says: a call's bytes become events. Pure; verifies nothing (sendgrid_signature.py does).
 
-The signature covers the body as it came, so verification takes bytes and never re-serialised JSON. SendGrid repeats
-events, reorders them, and adds kinds and fields; nothing of that may cost the rest of a call.
+SendGrid repeats events, reorders them, and adds kinds and fields; nothing of that may cost the rest of a call.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 import orjson
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from worker.domain.event import DropReason, Event, EventType
-from worker.errors import SignatureError
+from worker.domain.event import BounceClass, DropReason, Event, EventType
+from worker.providers.sendgrid_bounces import bounce_class
 from worker.providers.sendgrid_payload import DELIVERY_ARG, SUBMISSION_ARG
-
-SIGNATURE_HEADER = "X-Twilio-Email-Event-Webhook-Signature"
-TIMESTAMP_HEADER = "X-Twilio-Email-Event-Webhook-Timestamp"
-
-#: SendGrid repeats a call for 24 hours, and does not say whether it signs a repeat anew. Replays inside this change
-#: nothing, because events are recorded once.
-TOLERANCE = timedelta(hours=25)
 
 #: SendGrid's names (its event reference). Bounces are told apart by their type below.
 EVENT_TYPES: dict[str, EventType] = {
@@ -55,96 +41,68 @@ DROP_REASONS: dict[str, DropReason] = {
     "spam reporting address": DropReason.COMPLAINED,
     "invalid": DropReason.INVALID,
     "spam content": DropReason.CONTENT,
-    "invalid smtpapi header": DropReason.OTHER,
+    "invalid smtpapi header": DropReason.HEADER,
     "recipient list over package quota": DropReason.QUOTA,
 }
 
 REASON_CHARS = 500
+MOST_EVENTS = 100_000  # in one call; SendGrid posts at most 768 kB, some 2,000 of them
 _URL_CHARS = 2_000
+_WORD_CHARS = 100
 _LARGEST_ID = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def verify(
-    public_key: str,
-    signature: str | None,
-    timestamp: str | None,
-    body: bytes,
-    now: datetime,
-    tolerance: timedelta = TOLERANCE,
-) -> None:
-    """Return if the call is SendGrid's and no older (or newer) than `tolerance`; raise SignatureError in every other case.
-
-    `signature` and `timestamp` are the two headers' values, None where absent.
-    """
-    key = verification_key(public_key)
-    if not signature or not timestamp or not re.fullmatch(r"[0-9]{1,11}", timestamp):
-        raise SignatureError("the event call is not signed", fix="turn on the signed event webhook at SendGrid")
-    try:
-        key.verify(base64.b64decode(signature, validate=True), timestamp.encode() + body, ec.ECDSA(SHA256()))
-    except (InvalidSignature, ValueError):
-        raise SignatureError(
-            "the event call's signature does not fit", fix="check SENDGRID_WEBHOOK_PUBLIC_KEY against SendGrid's page"
-        ) from None
-    if abs(now - datetime.fromtimestamp(int(timestamp), UTC)) > tolerance:
-        raise SignatureError("the event call's time is too far from ours", fix="check this machine's clock")
-
-
-@lru_cache(maxsize=8)
-def verification_key(public_key: str) -> ec.EllipticCurvePublicKey:
-    """The key as SendGrid shows it, however it was pasted: with PEM lines, quotes, blanks, written-out `\\n`.
-
-    Raises SignatureError for anything that is no P-256 public key, an empty setting included.
-    """
-    text = re.sub(r"-----[A-Z ]+-----", "", public_key.replace("\\n", "\n").replace("\\r", "\n"))
-    text = re.sub(r"""[\s"'`\ufeff\u200b]""", "", text)
-    try:
-        key = load_der_public_key(base64.b64decode(text, validate=True))
-    except Exception:  # whatever the library makes of a broken key, the answer is the same: nothing verifies
-        key = None
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise SignatureError(
-            "SENDGRID_WEBHOOK_PUBLIC_KEY is no verification key",
-            fix="copy the key from SendGrid's event webhook settings",
-        )
-    return key
+class NotEvents(ValueError):
+    """A body that is no JSON, or holds more events than any call of SendGrid's could."""
 
 
 def parse(body: bytes) -> list[Event]:
     """The events of one call, in its order. What is no event is left out; an unknown kind is kept as UNKNOWN.
 
-    Raises ValueError only if the body is no JSON at all, so that SendGrid sends it again.
+    Raises NotEvents (a ValueError) only if the body is no JSON at all, so that SendGrid sends it again, or holds over
+    MOST_EVENTS values.
     """
     try:
         items = orjson.loads(body)
-    except orjson.JSONDecodeError:  # also for bytes that are no UTF-8 and for lone surrogates, which json forgives
+    except orjson.JSONDecodeError:  # also for bytes that are no UTF-8, NaN and lone surrogates, which json forgives
         try:
             items = json.loads(body.decode("utf-8", "replace"))
         except (ValueError, RecursionError):
-            raise ValueError("the event call's body is not JSON") from None
+            raise NotEvents("the event call's body is not JSON") from None
     if isinstance(items, dict):
         items = [items]
-    return [_event(item) for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    if not isinstance(items, list):
+        return []
+    if len(items) > MOST_EVENTS:
+        raise NotEvents(f"the event call holds {len(items)} values; SendGrid's never come near {MOST_EVENTS}")
+    return [_event(item) for item in items if isinstance(item, dict)]
 
 
 def _event(item: Mapping[str, Any]) -> Event:
     name = _text(item, "event").lower()
     kind = EVENT_TYPES.get(name, EventType.UNKNOWN)
     bounce_type = _text(item, "type").lower()
-    if kind is EventType.BOUNCED and bounce_type not in ("", "bounce"):
-        kind = EventType.BLOCKED  # `blocked` is about reputation or the hour; a type we do not know suppresses nobody
+    status = _text(item, "status")[:_WORD_CHARS]
+    bounced: BounceClass | None = None
+    if kind in (EventType.BOUNCED, EventType.BLOCKED):
+        bounced = bounce_class(_text(item, "bounce_classification"), status)
+        if bounce_type not in ("", "bounce"):
+            kind = EventType.BLOCKED  # about reputation or the hour; a type we do not know suppresses nobody
     reason = _text(item, "reason") or _text(item, "response")
     return Event(
         type=kind,
         at=_time(item.get("timestamp")),
         address=_text(item, "email")[:320],
         dedupe_key=_dedupe_key(item, name, bounce_type),
-        sg_event_id=_text(item, "sg_event_id")[:100],
+        sg_event_id=_text(item, "sg_event_id")[:_WORD_CHARS],
         delivery_id=_number(item.get(DELIVERY_ARG)),
-        submission_key=_text(item, SUBMISSION_ARG)[:100] or None,
+        submission_key=_text(item, SUBMISSION_ARG)[:_WORD_CHARS] or None,
         drop_reason=_drop_reason(reason) if kind is EventType.DROPPED else None,
         reason=reason[:REASON_CHARS],
         url=_text(item, "url")[:_URL_CHARS],
+        bounce_class=bounced,
+        status=status,
     )
 
 
@@ -164,7 +122,19 @@ def _dedupe_key(item: Mapping[str, Any], name: str, bounce_type: str) -> str:
         what = ["id", item.get("sg_event_id")]
     else:
         what = ["whole", item]
-    return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(_bytes_of(what)).hexdigest()
+
+
+def _bytes_of(what: list[Any]) -> bytes:
+    """The same bytes for the same values, whatever they are: numbers past 64 bits, half surrogates, any depth."""
+    try:
+        return orjson.dumps(what, option=orjson.OPT_SORT_KEYS)
+    except (TypeError, RecursionError):
+        pass
+    try:
+        return json.dumps(what, sort_keys=True, default=str).encode()
+    except (ValueError, RecursionError):  # nested so deep that nothing of it is an event; its names tell it from others
+        return json.dumps([str(type(part)) if isinstance(part, list | dict) else str(part) for part in what]).encode()
 
 
 def _drop_reason(reason: str) -> DropReason:
@@ -181,8 +151,11 @@ def _drop_reason(reason: str) -> DropReason:
 
 def _text(item: Mapping[str, Any], key: str) -> str:
     value = item.get(key)
-    # Lone surrogates and NUL cannot be stored.
-    return value.encode("utf-8", "replace").decode().replace("\0", "") if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    if value.isascii() and "\0" not in value:
+        return value
+    return value.encode("utf-8", "replace").decode().replace("\0", "")  # lone surrogates and NUL cannot be stored
 
 
 def _number(value: Any) -> int | None:

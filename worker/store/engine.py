@@ -25,6 +25,7 @@ __all__ = [
     "Connection",
     "DatabaseError",
     "Engine",
+    "is_deadlock",
     "may_pass",
     "open_engine",
     "reading",
@@ -99,6 +100,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def may_pass(trouble: DatabaseError) -> bool:
     """Whether the same transaction may succeed a moment later: the database restarts, is locked or full, or out of reach."""
     return isinstance(trouble, OperationalError | InterfaceError)
+
+
+def is_deadlock(trouble: DatabaseError) -> bool:
+    """Whether the database ended this transaction in favour of another one; the same again will pass (PostgreSQL alone)."""
+    return getattr(getattr(trouble, "orig", None), "sqlstate", None) == "40P01"
 
 
 def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:

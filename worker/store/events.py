@@ -9,15 +9,31 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import TextClause, select
 
 from worker.domain.address import address_key
 from worker.domain.event import Event
 from worker.store.engine import Connection
+from worker.store.instants import to_millis
+from worker.store.rows import encode_rows, rows_source, statement
 from worker.store.tables import deliveries, events
 
-CHUNK = 500  # rows in one statement; SQLite takes 32,766 bound values, ten are needed for each
+CHUNK = 5_000  # rows in one statement, of at most a few kB each
+_IDS = 500  # ids in one query
+_COLUMNS = {
+    "dedupe_key": "text",
+    "sg_event_id": "text",
+    "type": "text",
+    "happened_at": "bigint",
+    "received_at": "bigint",
+    "address_key": "text",
+    "delivery_id": "bigint",
+    "submission_key": "text",
+    "reason": "text",
+    "url": "text",
+    "status": "text",
+    "classification": "text",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +54,10 @@ def add_events(connection: Connection, found: Sequence[Event], received_at: date
     for event in map(_storable, found):
         first.setdefault(event.dedupe_key, event)
     # Two calls at once may carry the same events; inserting in one order keeps them from a deadlock.
-    ordered = sorted(first.values(), key=lambda event: event.dedupe_key)
+    ordered = sorted(first)
     new: set[str] = set()
     for start in range(0, len(ordered), CHUNK):
-        new |= _insert(connection, ordered[start : start + CHUNK], received_at)
+        new |= _insert(connection, [first[key] for key in ordered[start : start + CHUNK]], to_millis(received_at))
     return [event for key, event in first.items() if key in new]
 
 
@@ -49,9 +65,9 @@ def addressed_by(connection: Connection, delivery_ids: Collection[int]) -> dict[
     """The deliveries among `delivery_ids` that exist here, each with its mailing and address."""
     ids = sorted(delivery_ids)
     found: dict[int, Addressed] = {}
-    for start in range(0, len(ids), CHUNK):
+    for start in range(0, len(ids), _IDS):
         query = select(deliveries.c.id, deliveries.c.mailing_id, deliveries.c.address_key).where(
-            deliveries.c.id.in_(ids[start : start + CHUNK])
+            deliveries.c.id.in_(ids[start : start + _IDS])
         )
         found.update((row.id, Addressed(row.mailing_id, row.address_key)) for row in connection.execute(query))
     return found
@@ -66,7 +82,13 @@ def event_key(event: Event) -> str | None:
 
 
 def _storable(event: Event) -> Event:
-    known = event.delivery_id is not None and 0 < event.delivery_id < 2**63
+    known = event.delivery_id is None or 0 < event.delivery_id < 2**63
+    texts = (
+        f"{event.address}{event.dedupe_key}{event.sg_event_id}{event.submission_key}{event.reason}{event.url}"
+        f"{event.status}"
+    )
+    if known and texts.isascii() and "\0" not in texts:  # nearly every event
+        return event
     return replace(
         event,
         address=_text(event.address),
@@ -76,6 +98,7 @@ def _storable(event: Event) -> Event:
         submission_key=_text(event.submission_key) if event.submission_key else None,
         reason=_text(event.reason),
         url=_text(event.url),
+        status=_text(event.status),
     )
 
 
@@ -83,28 +106,31 @@ def _text(value: str) -> str:
     return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
-def _insert(connection: Connection, chunk: Sequence[Event], received_at: datetime) -> set[str]:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = (
-        insert(events)
-        .values(
-            [
-                {
-                    "dedupe_key": event.dedupe_key,
-                    "sg_event_id": event.sg_event_id,
-                    "type": event.type,
-                    "happened_at": event.at,
-                    "received_at": received_at,
-                    "address_key": event_key(event),
-                    "delivery_id": event.delivery_id,
-                    "submission_key": event.submission_key,
-                    "reason": event.reason,
-                    "url": event.url,
-                }
-                for event in chunk
-            ]
-        )
-        .on_conflict_do_nothing(index_elements=[events.c.dedupe_key])
-        .returning(events.c.dedupe_key)
+def _insert(connection: Connection, chunk: Sequence[Event], received_millis: int) -> set[str]:
+    rows = [
+        {
+            "dedupe_key": event.dedupe_key,
+            "sg_event_id": event.sg_event_id,
+            "type": event.type.value,
+            "happened_at": to_millis(event.at),
+            "received_at": received_millis,
+            "address_key": event_key(event),
+            "delivery_id": event.delivery_id,
+            "submission_key": event.submission_key,
+            "reason": event.reason,
+            "url": event.url,
+            "status": event.status,
+            "classification": event.bounce_class.value if event.bounce_class else "",
+        }
+        for event in chunk
+    ]
+    return set(connection.execute(_statement(connection), {"rows": encode_rows(rows)}).scalars())
+
+
+def _statement(connection: Connection) -> TextClause:
+    names = ", ".join(_COLUMNS)
+    # `WHERE true`: SQLite could not tell ON CONFLICT from a join's ON otherwise.
+    return statement(
+        f"INSERT INTO {events.name} ({names}) SELECT {names} FROM {rows_source(connection, _COLUMNS)} WHERE true"  # noqa: S608
+        " ON CONFLICT (dedupe_key) DO NOTHING RETURNING dedupe_key"
     )
-    return set(connection.execute(statement).scalars())

@@ -21,6 +21,7 @@ metadata = MetaData(
     }
 )
 
+UNPUSHED = "pushed_at IS NULL AND reason IN ('complained', 'manual', 'unsubscribed')"
 # SQLite numbers rows by itself only in a column declared exactly INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
 
@@ -80,7 +81,7 @@ suppressions = Table(
     Column("suppressed_at", Instant, nullable=False),
     Column("evidence", Text, nullable=False, server_default=""),  # event:<id>, link, import:<file>, operator, sendgrid
     Column("pushed_at", Instant),  # when SendGrid's own list was known to have it; NULL: not yet
-    Index("ix_suppressions_unpushed", "suppressed_at", **_only("pushed_at IS NULL")),
+    Index("ix_suppressions_unpushed", "suppressed_at", **_only(UNPUSHED)),
     sqlite_with_rowid=False,
 )
 
@@ -184,8 +185,7 @@ deliveries = Table(
     "deliveries",
     metadata,
     Column("id", Id, primary_key=True),
-    # No foreign keys: planning takes these ids from those very tables, in one statement, and nothing deletes them.
-    # On PostgreSQL each of the four would cost more than the row itself.
+    # No foreign keys: planning takes these ids from those very tables, and each check would cost more than the row.
     Column("mailing_id", Id, nullable=False),
     Column("subscriber_id", Id),  # NULL only for tests and alerts
     Column("address_key", Text, nullable=False),
@@ -246,7 +246,8 @@ events = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("url", Text, nullable=False, server_default=""),
     Column("status", Text, nullable=False, server_default=""),  # the enhanced status code, 5.1.1 for one
-    Column("classification", Text, nullable=False, server_default=""),  # SendGrid's class of a bounce
+    Column("classification", Text, nullable=False, server_default=""),  # a bounce's class (domain/event.py)
+    Index("ix_events_came_back", "happened_at", **_only("type IN ('blocked', 'bounced')")),  # read at each of them
 )
 
 # How fast the account may be used, shared by every worker and kept across restarts (store/pace.py).

@@ -10,7 +10,7 @@ from worker.domain.diagnosis import Diagnosis, note, problem, warning, well
 from worker.domain.publication import Publication
 from worker.errors import SignatureError
 from worker.providers.account import NEEDED_EVENTS, Account, NotTold, Scopes, Webhook
-from worker.providers.sendgrid_events import verification_key
+from worker.providers.sendgrid_signature import verification_key
 
 EVENTS_PATH = "/webhooks/sendgrid"
 CLOCK_SECONDS = 5.0  # further from SendGrid's clock than this, hours and signatures begin to go wrong

@@ -1,7 +1,7 @@
-"""Record events: keep them, let them prove what was accepted, note outcomes, suppress who must not be mailed.
+"""Record events: keep them, let them prove what was accepted, and do what worker/domain/event_effects.py says of each.
 
 One transaction, so an event is either wholly taken in or wholly asked for again. Order and copies never matter.
-Opens and clicks are statistics: scanners open and click, so nothing follows from them. Sends nothing.
+Sends nothing.
 """
 
 from __future__ import annotations
@@ -11,39 +11,24 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from worker.domain.delivery import Outcome
-from worker.domain.event import DropReason, Event, EventType
-from worker.domain.suppression import Suppression, SuppressionReason
-from worker.store.engine import Connection, Engine, writing
+from worker.domain.event import Event
+from worker.domain.event_effects import ATTENTION, Consequence, Effect, effect_of
+from worker.domain.suppression import Suppression
+from worker.store.engine import Connection, DatabaseError, Engine, is_deadlock, writing
 from worker.store.events import add_events, addressed_by, event_key
 from worker.store.ledger.evidence import accept_on_evidence
 from worker.store.ledger.mailings import need_attention, pause_mailing
 from worker.store.ledger.outcomes import record_outcomes
+from worker.store.ledger.reputation import ask_attention, blocked_too_often
 from worker.store.suppressions import suppress
 
-OUTCOMES: dict[EventType, Outcome] = {
-    EventType.DEFERRED: Outcome.DEFERRED,
-    EventType.DELIVERED: Outcome.DELIVERED,
-    EventType.BLOCKED: Outcome.BLOCKED,
-    EventType.BOUNCED: Outcome.BOUNCED,
-    EventType.DROPPED: Outcome.DROPPED,
-    EventType.COMPLAINED: Outcome.COMPLAINED,
-}
+TOO_MANY_BLOCKED = (
+    "Many messages were blocked within an hour: mail servers doubt the sender or the content. Nobody was suppressed for "
+    "it. Look at the reasons in SendGrid's activity, and pause if they go on."
+)
+_TRIES = 3
 
-# `blocked` is not here: it says something about our reputation or the hour, nothing about the address.
-SUPPRESSING: dict[EventType, SuppressionReason] = {
-    EventType.BOUNCED: SuppressionReason.BOUNCED,
-    EventType.COMPLAINED: SuppressionReason.COMPLAINED,
-    EventType.UNSUBSCRIBED: SuppressionReason.UNSUBSCRIBED,
-}
-
-SUPPRESSING_DROPS: dict[DropReason, SuppressionReason] = {
-    DropReason.BOUNCED: SuppressionReason.BOUNCED,
-    DropReason.UNSUBSCRIBED: SuppressionReason.UNSUBSCRIBED,
-    DropReason.COMPLAINED: SuppressionReason.COMPLAINED,
-    DropReason.INVALID: SuppressionReason.INVALID,
-}
-
-OVER_QUOTA = "SendGrid dropped mail: the account's quota is used up. Raise the plan or wait, then resume."
+Told = list[tuple[Event, Effect]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,43 +40,50 @@ class Recorded:
     settled_batches: tuple[int, ...] = ()
     suppressions: int = 0
     over_quota: tuple[int, ...] = ()  # mailings stopped because the account's quota is used up
+    need_attention: tuple[int, ...] = ()  # mailings that go on, and that a person should look at
 
 
 def record_events(engine: Engine, events: Sequence[Event], now: datetime) -> Recorded:
     """Take in the events of one call; `now` is when it came. Copies of known events change nothing."""
-    with writing(engine) as connection:
-        new = add_events(connection, events, now)
-        if not new:
-            return Recorded(received=len(events), new=0)
-        # Whatever SendGrid says of a message, it can only say after having accepted the POST that carried it.
-        proven = {event.submission_key for event in new if event.submission_key}
-        settled = accept_on_evidence(connection, sorted(proven)) if proven else []
-        record_outcomes(connection, _outcomes(new))
-        return Recorded(
-            received=len(events),
-            new=len(new),
-            settled_batches=tuple(settled),
-            suppressions=_suppress(connection, new),
-            over_quota=_over_quota(connection, new),
-        )
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            with writing(engine) as connection:
+                return _record(connection, events, now)
+        except DatabaseError as trouble:  # two calls at once about the same readers: one of them goes again
+            if not tries_left or not is_deadlock(trouble):
+                raise
+    raise AssertionError("unreachable")
 
 
-def _outcomes(new: Sequence[Event]) -> list[tuple[int, str, Outcome, datetime]]:
-    return sorted(
-        (event.delivery_id, event.submission_key, OUTCOMES[event.type], event.at)
-        for event in new
-        if event.type in OUTCOMES and event.delivery_id is not None and event.submission_key
+def _record(connection: Connection, events: Sequence[Event], now: datetime) -> Recorded:
+    new = add_events(connection, events, now)
+    if not new:
+        return Recorded(received=len(events), new=0)
+    # Whatever SendGrid says of a message, it can only say after having accepted the POST that carried it.
+    proven = {event.submission_key for event in new if event.submission_key}
+    settled = accept_on_evidence(connection, proven) if proven else []
+    told = [(event, effect_of(event)) for event in new]
+    record_outcomes(connection, _outcomes(told))
+    return Recorded(
+        received=len(events),
+        new=len(new),
+        settled_batches=tuple(settled),
+        suppressions=_suppress(connection, told),
+        over_quota=_over_quota(connection, told),
+        need_attention=_need_attention(connection, told),
     )
 
 
-def _reason(event: Event) -> SuppressionReason | None:
-    if event.type is EventType.DROPPED:
-        return SUPPRESSING_DROPS.get(event.drop_reason) if event.drop_reason else None
-    return SUPPRESSING.get(event.type)
+def _outcomes(told: Told) -> list[tuple[int, str, Outcome, datetime]]:
+    return [
+        (event.delivery_id, event.submission_key, effect.outcome, event.at)
+        for event, effect in told
+        if effect.outcome is not None and event.delivery_id is not None and event.submission_key
+    ]
 
 
-def _suppress(connection: Connection, new: Sequence[Event]) -> int:
-    telling = [(event, reason) for event in new if (reason := _reason(event))]
+def _suppress(connection: Connection, told: Told) -> int:
+    telling = [(event, effect.suppression) for event, effect in told if effect.suppression is not None]
     # Where the event's address cannot be read, its delivery still says whom it is about.
     nameless = {event.delivery_id for event, _ in telling if event.delivery_id and event_key(event) is None}
     ours = addressed_by(connection, nameless)
@@ -105,11 +97,40 @@ def _suppress(connection: Connection, new: Sequence[Event]) -> int:
     return suppress(connection, found)
 
 
-def _over_quota(connection: Connection, new: Sequence[Event]) -> tuple[int, ...]:
-    dropped = {e.delivery_id for e in new if e.drop_reason is DropReason.QUOTA and e.delivery_id is not None}
-    mailings = sorted({one.mailing_id for one in addressed_by(connection, dropped).values()})
-    for mailing_id in mailings:
+def _over_quota(connection: Connection, told: Told) -> tuple[int, ...]:
+    stopped: dict[int, str] = {}
+    for event, mailing_id in _about_mailings(connection, told, Consequence.PAUSED):
+        stopped[mailing_id] = _reason(event)
+    for mailing_id, reason in sorted(stopped.items()):
         # Going on would hand over mail that is thrown away, and a batch once accepted is never sent again.
-        if not pause_mailing(connection, mailing_id, OVER_QUOTA):
-            need_attention(connection, mailing_id, OVER_QUOTA)
-    return tuple(mailings)
+        if not pause_mailing(connection, mailing_id, reason):
+            need_attention(connection, mailing_id, reason)
+    return tuple(sorted(stopped))
+
+
+def _need_attention(connection: Connection, told: Told) -> tuple[int, ...]:
+    asked = {
+        mailing_id
+        for event, mailing_id in _about_mailings(connection, told, Consequence.ATTENTION)
+        if ask_attention(connection, mailing_id, _reason(event))
+    }
+    blocked = _about_mailings(connection, told, Consequence.COUNTED)
+    if blocked:
+        times = [event.at for event, _ in blocked]
+        often = blocked_too_often(connection, {mailing_id for _, mailing_id in blocked}, min(times), max(times))
+        asked |= {mailing_id for mailing_id in often if ask_attention(connection, mailing_id, TOO_MANY_BLOCKED)}
+    return tuple(sorted(asked))
+
+
+def _about_mailings(connection: Connection, told: Told, consequence: Consequence) -> list[tuple[Event, int]]:
+    """Events with this consequence, each with its mailing; those of mail we do not know are left out."""
+    found = [
+        (event, event.delivery_id) for event, effect in told if effect.mailing is consequence and event.delivery_id
+    ]
+    ours = addressed_by(connection, {delivery_id for _, delivery_id in found})
+    return [(event, ours[delivery_id].mailing_id) for event, delivery_id in found if delivery_id in ours]
+
+
+def _reason(event: Event) -> str:
+    assert event.drop_reason is not None  # noqa: S101  only drops have such a consequence (worker/domain/event_effects.py)
+    return ATTENTION[event.drop_reason]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
-from worker.web import access_log, dashboard, failures, headers, login
+from worker.web import access_log, dashboard, failures, headers, login, webhook
 from worker.web.routes import ROUTES
 from worker.web.site import Site
 
@@ -35,8 +35,9 @@ class Application(Flask):
 
 
 def create_app(context: Context, now: Callable[[], datetime] = _now) -> Flask:
-    """The WSGI application. Raises SettingsError where links could not be signed. Opens no connection yet."""
+    """The WSGI application. Raises SettingsError where links could not be signed or no event verified. Connects to nothing."""
     context.settings.require("secret_key")
+    webhook.require_usable_key(context.settings.sendgrid_webhook_public_key)
     site = Site(context, now)
     app = Application(__name__, static_folder="static", static_url_path="/static")
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT

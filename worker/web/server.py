@@ -16,6 +16,7 @@ from gunicorn.glogging import Logger
 from worker.config import Settings
 from worker.logs import say
 from worker.web.app import create_app
+from worker.web.webhook import require_usable_key
 
 if TYPE_CHECKING:
     from worker.context import Context
@@ -88,6 +89,7 @@ def serve(context: Context, port: int | None = None) -> None:
     Listens on this machine alone where BASE_URL is a loopback address, on every interface otherwise.
     """
     context.settings.require("secret_key")
+    require_usable_key(context.settings.sendgrid_webhook_public_key)
     listening = open_socket(context.settings, port)
     host, bound = listening.getsockname()[:2]
     say(log, logging.INFO, "web listens", host=host, port=bound)

@@ -15,7 +15,8 @@ from worker.errors import SignatureError, UsageError
 from worker.mailroom import faults
 from worker.mailroom.server import Mailroom, MailroomOptions
 from worker.mailroom.signing import Signer
-from worker.providers.sendgrid_events import SIGNATURE_HEADER, TIMESTAMP_HEADER, parse, verify
+from worker.providers.sendgrid_events import parse
+from worker.providers.sendgrid_signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
 
 
 class Receiver:

@@ -12,7 +12,7 @@ from worker.mailroom.options import MailroomOptions
 from worker.mailroom.server import Mailroom
 from worker.providers.base import Accepted, RateLimited, RefusalKind, Refused, Unknown, Validated
 from worker.providers.sendgrid import SendGrid
-from worker.providers.sendgrid_events import verify
+from worker.providers.sendgrid_signature import verify
 
 
 @pytest.fixture

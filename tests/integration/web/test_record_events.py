@@ -169,7 +169,7 @@ def whole_state(engine):
     with reading(engine) as connection:
         parts = (
             select(deliveries.c.id, deliveries.c.outcome),
-            select(suppressions),
+            select(*(column for column in suppressions.c if column.name != "pushed_at")),
             select(subscribers.c.id, subscribers.c.status, subscribers.c.unsubscribed_at),
             select(events.c.dedupe_key, events.c.type),
         )

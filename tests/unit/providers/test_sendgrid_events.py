@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from worker.domain.event import DropReason, EventType
 from worker.errors import SignatureError
-from worker.providers.sendgrid_events import TOLERANCE, parse, verification_key, verify
+from worker.providers.sendgrid_events import parse
+from worker.providers.sendgrid_signature import TOLERANCE, verification_key, verify
 
 NOW = datetime(2026, 11, 16, 8, 0, tzinfo=UTC)
 STAMP = str(int(NOW.timestamp()))
@@ -203,7 +204,7 @@ def test_a_blocked_bounce_is_no_hard_bounce(bounce_type, kind):
         ("Spam Reporting Address", DropReason.COMPLAINED),
         ("Invalid", DropReason.INVALID),
         ("Spam Content (if Spam Checker app enabled)", DropReason.CONTENT),
-        ("Invalid SMTPAPI header", DropReason.OTHER),
+        ("Invalid SMTPAPI header", DropReason.HEADER),
         ("Recipient List over Package Quota", DropReason.QUOTA),
         ("something new", DropReason.OTHER),
         (None, DropReason.OTHER),

@@ -29,6 +29,17 @@ def accept_on_evidence(connection: Connection, submission_keys: Collection[str])
     return moved
 
 
+def batches_of(connection: Connection, submission_keys: Collection[str]) -> dict[str, int]:
+    """The batch of each submission that exists here, by the submission's key."""
+    keys, found = sorted(submission_keys), {}
+    for start in range(0, len(keys), _CHUNK):
+        query = select(submissions.c.key, submissions.c.batch_id).where(
+            submissions.c.key.in_(keys[start : start + _CHUNK])
+        )
+        found.update({row.key: row.batch_id for row in connection.execute(query)})
+    return found
+
+
 def _accept(connection: Connection, keys: list[str]) -> list[int]:
     proven = (
         select(batches.c.id, batches.c.status, submissions.c.id.label("submission_id"))

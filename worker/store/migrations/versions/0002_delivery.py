@@ -19,6 +19,9 @@ _REFERENCES = {
     "batch_id": "batches",
 }
 
+_UNPUSHED = "pushed_at IS NULL AND reason IN ('complained', 'manual', 'unsubscribed')"
+_CAME_BACK = "type IN ('blocked', 'bounced')"
+
 
 def upgrade() -> None:
     _mailings()
@@ -36,8 +39,15 @@ def upgrade() -> None:
         "ix_suppressions_unpushed",
         "suppressions",
         ["suppressed_at"],
-        sqlite_where=sa.text("pushed_at IS NULL"),
-        postgresql_where=sa.text("pushed_at IS NULL"),
+        sqlite_where=sa.text(_UNPUSHED),
+        postgresql_where=sa.text(_UNPUSHED),
+    )
+    op.create_index(
+        "ix_events_came_back",
+        "events",
+        ["happened_at"],
+        sqlite_where=sa.text(_CAME_BACK),
+        postgresql_where=sa.text(_CAME_BACK),
     )
     op.create_table(
         "rate_buckets",
