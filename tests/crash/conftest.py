@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.crash_driver import Warm
+from tests.support.crash_ground import own_postgres
+from worker.embedded.supervisor import Supervisor
 
 
 def pytest_configure(config):
@@ -49,6 +51,19 @@ def crash_folder():
 def warm():
     with Warm() as process:
         yield process
+
+
+@pytest.fixture
+def supervisor(tmp_path):
+    with Supervisor(logs=tmp_path / "logs", grace_seconds=15) as one:
+        yield one
+
+
+@pytest.fixture
+def postgres():
+    """A PostgreSQL server of the test's own, to be stopped and started. Ask for it before what uses it."""
+    with own_postgres() as server:
+        yield server
 
 
 @pytest.fixture

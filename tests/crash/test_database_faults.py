@@ -12,26 +12,18 @@ from sqlalchemy import event
 
 from tests.support.crash_bench import Bench
 from tests.support.crash_driver import lose_patience
-from tests.support.crash_ground import own_postgres
 from tests.support.crash_project import BATCH_SIZE, READERS, Installation
 from tests.support.crash_zygote import children
 from tests.support.ledger import planned_mailing, statuses
 from tests.support.makers import make_subscribers
 from tests.support.waiting import is_gone, until
 from worker.domain.delivery import BatchStatus
-from worker.embedded.supervisor import Supervisor
 from worker.mailroom import faults
 from worker.mailroom.options import MailroomOptions
 from worker.mailroom.server import Mailroom
 from worker.store.engine import open_engine, writing
 
 GROUP = "real processes: the database"
-
-
-@pytest.fixture
-def supervisor(tmp_path):
-    with Supervisor(logs=tmp_path / "logs", grace_seconds=15) as one:
-        yield one
 
 
 @pytest.fixture
@@ -49,12 +41,6 @@ def installed(tmp_path, short_folder, supervisor):
             return one
 
         yield install
-
-
-@pytest.fixture
-def postgres():
-    with own_postgres() as server:
-        yield server
 
 
 def test_an_answer_that_comes_while_the_database_is_locked_is_written_once_it_is_not(crash_url, crash_folder):
@@ -92,7 +78,7 @@ def check_all_served(installation, count_outcome):
 
 @pytest.mark.long
 @pytest.mark.parametrize("how", ["SIGINT", "SIGQUIT"], ids=["in an orderly way", "at once"])
-def test_restarting_postgresql_in_mid_send_makes_nothing_uncertain(how, installed, postgres, count_outcome):
+def test_restarting_postgresql_in_mid_send_makes_nothing_uncertain(how, postgres, installed, count_outcome):
     installation = installed(postgres.get_uri("postgres"))
     postmaster = postgres.get_pid()
     for _again in range(3):
@@ -106,7 +92,7 @@ def test_restarting_postgresql_in_mid_send_makes_nothing_uncertain(how, installe
 
 
 @pytest.mark.long
-def test_a_table_of_postgresql_locked_past_every_lease_makes_nothing_uncertain(installed, postgres, count_outcome):
+def test_a_table_of_postgresql_locked_past_every_lease_makes_nothing_uncertain(postgres, installed, count_outcome):
     installation = installed(postgres.get_uri("postgres"))
     engine = open_engine(postgres.get_uri("postgres"))
     with engine.connect() as other:

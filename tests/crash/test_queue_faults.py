@@ -9,16 +9,9 @@ from tests.support.crash_project import READERS, Installation
 from tests.support.crash_proxy import LossyProxy
 from tests.support.waiting import until
 from worker.domain.delivery import BatchStatus
-from worker.embedded.supervisor import Supervisor
 
 GROUP = "real processes: the queue"
 STARTS_WITHIN_SECONDS = 15.0
-
-
-@pytest.fixture
-def supervisor(tmp_path):
-    with Supervisor(logs=tmp_path / "logs", grace_seconds=15) as one:
-        yield one
 
 
 @pytest.fixture

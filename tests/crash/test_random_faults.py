@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.crash_bench import Bench, recover
 from tests.support.crash_checks import check_after_recovery, check_meanwhile
+from tests.support.crash_counts import Outcome, examine
 from tests.support.ledger import EDITIONS, counts, make_mailing
 from tests.support.makers import NOW, make_subscribers
 from worker.domain.delivery import DeliveryState
@@ -39,7 +40,9 @@ KINDS = {
 
 
 @pytest.mark.parametrize("turn", range(2))
-def test_faults_in_any_order_under_two_workers_leave_nobody_twice_and_nobody_unlisted(crash_url, crash_folder, turn):
+def test_faults_in_any_order_under_two_workers_leave_nobody_twice_and_nobody_unlisted(
+    crash_url, crash_folder, turn, count_outcome
+):
     names = random.choices([*KINDS, "honest", "honest", "honest"], k=60)
     room = Mailroom(MailroomOptions(keep=crash_folder / "mailroom"))
     room.script_faults(*(KINDS[name]() for name in names))
@@ -56,6 +59,9 @@ def test_faults_in_any_order_under_two_workers_leave_nobody_twice_and_nobody_unl
         recover(bench, EDITIONS, NOW)
         _submit_beside(crash_url, room, crash_folder, mailing_id)
         recover(bench, EDITIONS, NOW)
+    outcome = Outcome("scripted faults in random order, two workers", "160 readers", engine.dialect.name)
+    outcome.count(examine(engine, bench.messages()))
+    count_outcome(outcome)
     check_after_recovery(bench, {})
     found = counts(engine, mailing_id).by_state
     engine.dispose()

@@ -1,11 +1,12 @@
 """A project folder with the processes of a real installation, to be killed, frozen and emptied in the middle."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import redis
@@ -97,12 +98,12 @@ class Installation:
 
     def send(self, *, later=timedelta(0), issue_id=None):
         """Schedule the sample issue, for now or later; the clock finds it. `issue_id` makes another issue of it."""
-        issue = sources.list_issues(self.folder)[-1]
+        issue = self._copy(issue_id) if issue_id else sources.list_issues(self.folder)[-1]
         now = datetime.now(UTC)
         publication = self.context.publication
         self.mailing_id = schedule_broadcast(
             self.engine,
-            replace(issue, id=issue_id) if issue_id else issue,
+            issue,
             publication,
             segment="everyone",
             hour=read_hour(None, publication.slot.zone, now + later),
@@ -111,10 +112,19 @@ class Installation:
         )
         return self.mailing_id
 
-    def offer_jobs(self, times):
+    def _copy(self, issue_id):
+        """Another issue with the sample's text."""
+        folder = self.folder / "content" / "issues"
+        sample = sorted(folder.glob("*.md"))[-1].read_text(encoding="utf-8")
+        again = re.sub(r"^id: .*$", f"id: {issue_id}", sample, count=1, flags=re.MULTILINE)
+        (folder / f"2020-01-01-{issue_id}.md").write_text(again, encoding="utf-8")
+        (found,) = [one for one in sources.list_issues(self.folder) if one.id == issue_id]
+        return found
+
+    def offer_jobs(self, times, *, job="submit_batches", window="t"):
         """The same job again and again, as a confused clock might."""
         for number in range(times):
-            self.context.queue.enqueue(Queue.BULK, "worker.jobs.submit_batches", self.mailing_id, window=f"t{number}")
+            self.context.queue.enqueue(Queue.BULK, f"worker.jobs.{job}", self.mailing_id, window=f"{window}{number}")
 
     def empty_queue(self):
         with redis.Redis.from_url(self.valkey_url) as client:
@@ -157,13 +167,17 @@ class Installation:
         found.seconds = time.monotonic() - self._began
         return found
 
-    def check(self):
+    def check(self, mailings=1):
         """Ledger against mailroom; `until_nothing_is_open` comes first. Returns the accepted addresses."""
         bench = Bench(self.engine, self.context.settings.absolute_database_url, self.room.url, self.folder)
         check_meanwhile(bench)
         check_after_recovery(bench, {})
-        addresses = [one["to"] for one in bench.messages()]
-        assert len(set(addresses)) == len(addresses)
+        return self.accepted_addresses(mailings)
+
+    def accepted_addresses(self, mailings=1):
+        """What the mailroom took, an address for each message; no address more often than there are mailings."""
+        addresses = [one["to"] for one in self.room.inbox.messages()]
+        assert max(Counter(addresses).values(), default=0) <= mailings
         return addresses
 
 

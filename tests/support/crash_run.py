@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.crash_counts import Outcome, table
-from tests.support.crash_sends import add_options, run_sends
+from tests.support.crash_options import add_options
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,6 +37,8 @@ def main():
     every = [] if given.short else ["--every-point"]
     arguments = ["-q", "-n", "2", "--dist", "worksteal", str(ROOT / "tests" / "crash"), "--both-databases"]
     code = int(pytest.main([*arguments, *every, *rest], plugins=[counted]))
+    from tests.support.crash_sends import run_sends  # what pytest has a plugin for must not be loaded before it
+
     outcomes = counted.outcomes + run_sends(given)
     print("\n" + "\n".join(table(outcomes)), flush=True)
     broken = any(one.duplicated or one.lost or one.failures for one in outcomes)

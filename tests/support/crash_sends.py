@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tests.support.crash_counts import Outcome, judge, table
 from tests.support.crash_ground import READERS, Ground, open_ground
+from tests.support.crash_options import add_options
 from tests.support.crash_zygote import Zygote, children, kill_and_wait
 from worker.domain.delivery import BatchStatus
 from worker.domain.mailing import MailingStatus
@@ -185,12 +186,6 @@ def run_sends(given):
 def _start(database, sends, seed, first):
     argv = [sys.executable, "-m", __spec__.name, "--database", database, "--sends", str(sends), "--seed", seed]
     return database, subprocess.Popen([*argv, "--first", str(first)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
-
-
-def add_options(parser):
-    parser.add_argument("--sends", type=int, help="how many sends of 5,000, half on each database")
-    parser.add_argument("--seed", default="", help="repeats what a run has drawn")
-    parser.add_argument("--first", type=int, default=1, help="the number of the first send on each database")
 
 
 def main():
