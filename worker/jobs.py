@@ -14,6 +14,9 @@ from worker.context import Context
 from worker.queue.hints import enqueue_hints, fresh_window
 from worker.queue.stopping import deferred_stop
 from worker.usecases.plan_mailing import plan_mailing as plan
+from worker.usecases.recall_mailing import free_generations as free
+from worker.usecases.recall_mailing import recall_mailing as recall
+from worker.usecases.stage_mailing import stage_mailing as stage
 from worker.usecases.submit_batches import submit_batches as submit
 
 
@@ -30,6 +33,26 @@ def submit_batches(mailing_id: int) -> None:
     with deferred_stop() as stopping:
         due = submit(context.engine, context.provider, mailing_id, context.terms, stopping)
         enqueue_hints(context.queue, due, window=fresh_window())
+
+
+def stage_mailing(mailing_id: int) -> None:
+    """Reserve the batch id under which a staged mailing waits at SendGrid."""
+    context = _context()
+    due = stage(context.engine, context.scheduler, mailing_id)
+    enqueue_hints(context.queue, due, window=fresh_window())
+
+
+def recall_mailing(mailing_id: int) -> None:
+    """Take back what waits at SendGrid for a mailing."""
+    context = _context()
+    due = recall(context.engine, context.scheduler, mailing_id)
+    enqueue_hints(context.queue, due, window=fresh_window())
+
+
+def free_generations(_mailing_id: int) -> None:
+    """Give back the cancel slots of mailings whose hour is long past."""
+    context = _context()
+    free(context.engine, context.scheduler)
 
 
 def preload() -> None:

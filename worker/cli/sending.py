@@ -104,7 +104,14 @@ def send(
         )
     agree(yes, f"Send to {total:,} {'reader' if total == 1 else 'readers'}?", "Nothing was sent.")
     mailing_id = schedule_broadcast(
-        context.engine, issue, publication, segment=chosen, hour=hour, batch_size=settings.batch_size, now=now
+        context.engine,
+        issue,
+        publication,
+        segment=chosen,
+        hour=hour,
+        batch_size=settings.batch_size,
+        now=now,
+        staging=context.pace if settings.staging else None,
     )
     if mailing_id is None:  # somebody was faster
         raise _second(issue, slug)

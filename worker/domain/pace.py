@@ -152,6 +152,14 @@ class Pace:
         """Whether nothing has to be counted."""
         return not self.limits and self.warm_up is None
 
+    def steady(self, now: datetime) -> float | None:
+        """Messages a second that a long broadcast can count on; None where nothing limits it."""
+        rates = [limit.messages / limit.period.total_seconds() for limit in self.limits]
+        today = self.warm_up.capacity(now) if self.warm_up else None
+        if today is not None:
+            rates.append(today / 86_400)
+        return min(rates, default=None)
+
     def decide(self, buckets: Mapping[str, Bucket], messages: int, queue: Queue, now: datetime) -> Taken | Wait | Part:
         """Whether a batch of so many messages may go at `now`. `buckets` is what the database holds, by name."""
         asked = _Asked(buckets, messages, queue, now)

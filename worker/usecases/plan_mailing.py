@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from worker.domain.edition import Edition
-from worker.domain.mailing import Mailing
+from worker.domain.mailing import Mailing, Queue
 from worker.domain.segment import Rule
 from worker.domain.subscriber import Plan
 from worker.errors import BroadsheetError
@@ -42,4 +42,6 @@ def plan_mailing(engine: Engine, mailing_id: int, prepare: Prepare, now: datetim
         raise
     if planned is None or planned.audience == 0:
         return []
+    if mailing.stage_at is not None:
+        return [Due("stage_mailing", mailing_id, Queue.PROMPT)]
     return [Due("submit_batches", mailing_id, mailing.rules.queue)]

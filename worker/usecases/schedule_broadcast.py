@@ -8,7 +8,9 @@ from datetime import datetime
 from worker.domain.calendar import instant, parse_wall, wall_time
 from worker.domain.issue import Issue
 from worker.domain.mailing import MailingKind
+from worker.domain.pace import Pace
 from worker.domain.publication import Publication
+from worker.domain.staging import stage_from
 from worker.errors import UsageError
 from worker.store.engine import Engine, reading, writing
 from worker.store.ledger.mailings import NewMailing, create_mailing
@@ -50,11 +52,27 @@ def preview_audience(engine: Engine, publication: Publication, segment: str) -> 
 
 
 def schedule_broadcast(
-    engine: Engine, issue: Issue, publication: Publication, *, segment: str, hour: Hour, batch_size: int, now: datetime
+    engine: Engine,
+    issue: Issue,
+    publication: Publication,
+    *,
+    segment: str,
+    hour: Hour,
+    batch_size: int,
+    now: datetime,
+    staging: Pace | None = None,
 ) -> int | None:
-    """Create the mailing; its id, or None where this issue has a broadcast already. Raises for an unknown segment."""
-    audience_rule(segment, publication)
+    """Create the mailing; its id, or None where this issue has a broadcast already. Raises for an unknown segment.
+
+    `staging` is the account's pace where a broadcast is to wait at SendGrid if its hour is far enough; None: never.
+    """
+    rule = audience_rule(segment, publication)
     with writing(engine) as connection:
+        stage_at = None
+        if staging is not None:
+            parts = count_audience(connection, MailingKind.BROADCAST, None, rule)
+            audience = sum(part.get("audience", 0) for part in parts.values())
+            stage_at = stage_from(hour.at, now, audience, staging.steady(now))
         return create_mailing(
             connection,
             NewMailing(
@@ -66,6 +84,7 @@ def schedule_broadcast(
                 wall_time=hour.wall.isoformat(timespec="minutes"),
                 zone=hour.zone,
                 batch_size=batch_size,
+                stage_at=stage_at,
             ),
             now,
         )

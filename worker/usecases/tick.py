@@ -17,11 +17,14 @@ from worker.domain.publication import Publication
 from worker.store.engine import Engine, reading, writing
 from worker.store.installation import fenced_reason
 from worker.store.ledger.due import database_clock, due_for_planning, due_for_submitting
+from worker.store.ledger.recall import due_for_freeing, due_for_recall
+from worker.store.ledger.staging import due_for_id
 from worker.store.ledger.sweep import sweep
 from worker.usecases.advance_followups import advance_followups
 from worker.usecases.due import Due
 from worker.usecases.raise_alerts import raise_alerts
 from worker.usecases.review_pace import in_turn, review_blocks
+from worker.usecases.stage_mailing import review_staging
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ def tick(
     """
     with writing(engine) as connection:
         at = now or database_clock(connection)
+        review_staging(connection, at, pace.steady(at))
         sweep(connection, at)
     advance_followups(engine, content.launches, content.steps, content.publication, at, batch_size)
     raise_alerts(engine, alert_address, at)
@@ -56,8 +60,13 @@ def tick(
     with reading(engine) as connection:
         if fenced_reason(connection) is not None:
             return []
+        staging = [Due("stage_mailing", mailing_id, Queue.PROMPT) for mailing_id in due_for_id(connection)]
+        staging += [Due("recall_mailing", mailing_id, Queue.PROMPT) for mailing_id in due_for_recall(connection)]
+        staging += [
+            Due("free_generations", one.mailing_id, Queue.PROMPT) for one in due_for_freeing(connection, at)[:1]
+        ]
         plans = [Due("plan_mailing", due.mailing_id, KINDS[due.kind].queue) for due in due_for_planning(connection, at)]
-        return plans + [
+        return [*staging, *plans] + [
             Due("submit_batches", due.mailing_id, queue, min(due.pending, lanes) if queue is Queue.BULK else 1)
             for due in in_turn(connection, pace, due_for_submitting(connection))
             for queue in (KINDS[due.kind].queue,)

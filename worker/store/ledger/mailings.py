@@ -7,15 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, case, insert, null, select, update
+from sqlalchemy import Row, and_, case, insert, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.domain.delivery import BatchStatus
 from worker.domain.mailing import Mailing, MailingKind, MailingStatus
+from worker.domain.staging import RESTAGE, RecallTo
 from worker.domain.subscriber import Plan
 from worker.store.engine import Connection
+from worker.store.instants import DatabaseNow
 from worker.store.ledger.moves import changed, log_attention, log_move
+from worker.store.ledger.recall import begin_recall, redirect_recall
+from worker.store.ledger.staging import hold_until_hour
 from worker.store.tables import addressees, batches, mailings
+
+_RESTAGE_MILLIS = round(RESTAGE.total_seconds() * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class NewMailing:
     segment: str = "everyone"
     launch_id: str | None = None
     addressees: Sequence[NewAddressee] = ()
+    stage_at: datetime | None = None
 
 
 def create_mailing(connection: Connection, new: NewMailing, now: datetime) -> int | None:
@@ -62,6 +69,7 @@ def create_mailing(connection: Connection, new: NewMailing, now: datetime) -> in
             zone=new.zone,
             batch_size=new.batch_size,
             launch_id=new.launch_id,
+            stage_at=new.stage_at,
             created_at=now,
         )
         .on_conflict_do_nothing(index_elements=["key"])
@@ -99,42 +107,60 @@ def list_mailings(connection: Connection, statuses: Collection[MailingStatus] = 
 
 
 def pause_mailing(connection: Connection, mailing_id: int, attention: str | None = None) -> bool:
-    """Stop every further start; `attention` says why, where it was not a person's wish. True if this call did it."""
-    before = (MailingStatus.SCHEDULED, MailingStatus.PLANNING, MailingStatus.SENDING)
-    values: dict[str, Any] = {"status": MailingStatus.PAUSED}
-    if attention:
-        values["needs_attention"] = attention
-    done = changed(
-        connection,
-        update(mailings).where(mailings.c.id == mailing_id, mailings.c.status.in_(before)).values(values),
-    )
+    """Stop every further start; `attention` says why, where it was not a person's wish. True if this call did it.
+
+    What waits at SendGrid is taken back first, where that is still possible: the mailing is `recalling` until then.
+    """
+    if not (done := _take_back(connection, mailing_id, RecallTo.PAUSED, attention)):
+        before = (MailingStatus.SCHEDULED, MailingStatus.PLANNING, MailingStatus.SENDING, MailingStatus.STAGED)
+        values: dict[str, Any] = {"status": MailingStatus.PAUSED}
+        if attention:
+            values["needs_attention"] = attention
+        statement = update(mailings).where(mailings.c.id == mailing_id, mailings.c.status.in_(before))
+        done = changed(connection, statement.values(values)) == 1
     if done:
         log_move("mailing", mailing_id, "active", MailingStatus.PAUSED)
         if attention:
             log_attention(mailing_id, attention)
-    return done == 1
+    return done
 
 
 def resume_mailing(connection: Connection, mailing_id: int) -> bool:
-    """Go on after a pause: to planning where that had not happened, else to sending. True if this call did it."""
-    target = case((mailings.c.planned_at.is_(None), MailingStatus.SCHEDULED.value), else_=MailingStatus.SENDING.value)
-    done = changed(
-        connection,
+    """Go on after a pause: to planning where that had not happened, else to sending. True if this call did it.
+
+    A staged mailing is staged again where there is time for it; else what is left goes at its hour. One that is being
+    taken back is staged again afterwards.
+    """
+    if redirect_recall(connection, mailing_id, RecallTo.STAGED):
+        return True
+    still = and_(mailings.c.stage_at.is_not(None), mailings.c.send_at > DatabaseNow(_RESTAGE_MILLIS))
+    target = case(
+        (mailings.c.planned_at.is_(None), MailingStatus.SCHEDULED.value),
+        (still, MailingStatus.STAGED.value),
+        else_=MailingStatus.SENDING.value,
+    )
+    status = connection.execute(
         update(mailings)
         .where(mailings.c.id == mailing_id, mailings.c.status == MailingStatus.PAUSED)
-        .values(status=target, needs_attention=null()),
-    )
-    if done:
-        log_move("mailing", mailing_id, MailingStatus.PAUSED, "active")
-    return done == 1
+        .values(status=target, needs_attention=null())
+        .returning(mailings.c.status)
+    ).scalar_one_or_none()
+    if status == MailingStatus.SENDING:
+        hold_until_hour(connection, mailing_id)
+    if status is not None:
+        log_move("mailing", mailing_id, MailingStatus.PAUSED, status)
+    return status is not None
 
 
 def cancel_mailing(connection: Connection, mailing_id: int, now: datetime) -> bool:
-    """Take back what has not been started: open batches become cancelled. What was handed over stays.
+    """Take back what has not been started: open batches become cancelled. What was handed over stays, unless it waits
+    at SendGrid and can be taken back: then the mailing is `recalling` until that is done.
 
     A batch in mid-call keeps its state until it is settled; if it comes back pending, the sweep cancels it.
     """
-    gone = (MailingStatus.FINISHED, MailingStatus.CANCELLED)
+    if _take_back(connection, mailing_id, RecallTo.CANCELLED):
+        return True
+    gone = (MailingStatus.FINISHED, MailingStatus.CANCELLED, MailingStatus.RECALLING)
     done = changed(
         connection,
         update(mailings)
@@ -150,6 +176,11 @@ def cancel_mailing(connection: Connection, mailing_id: int, now: datetime) -> bo
         )
         log_move("mailing", mailing_id, "open", MailingStatus.CANCELLED)
     return done == 1
+
+
+def _take_back(connection: Connection, mailing_id: int, to: RecallTo, attention: str | None = None) -> bool:
+    """Begin a recall, or turn the one under way; False where there is nothing to take back."""
+    return begin_recall(connection, mailing_id, to, attention) or redirect_recall(connection, mailing_id, to, attention)
 
 
 def need_attention(connection: Connection, mailing_id: int, reason: str) -> None:
