@@ -14,6 +14,7 @@ from worker.embedded.supervisor import Supervisor
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes tens of seconds; only with --every-point")
+    config.addinivalue_line("markers", "slow: takes ten seconds or so; only with --both-databases")
 
 
 def pytest_generate_tests(metafunc):
@@ -23,10 +24,10 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("every_point"):
-        long = [one for one in items if one.get_closest_marker("long")]
-        config.hook.pytest_deselected(items=long)
-        items[:] = [one for one in items if one not in long]
+    wanted = {"long": config.getoption("every_point"), "slow": config.getoption("both_databases")}
+    left_out = [one for one in items if any(one.get_closest_marker(name) and not wanted[name] for name in wanted)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [one for one in items if one not in left_out]
 
 
 @pytest.fixture

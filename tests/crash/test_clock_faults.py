@@ -39,6 +39,7 @@ def installed(tmp_path, short_folder, supervisor):
         yield install
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "signum",
     [pytest.param(signal.SIGKILL, id="killed"), pytest.param(signal.SIGSTOP, id="frozen", marks=pytest.mark.long)],

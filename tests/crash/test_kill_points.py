@@ -12,7 +12,7 @@ from tests.support.crash_scenarios import SCENARIOS
 SOME = 9  # points of each scenario without --every-point
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_process_killed_at_any_point_leaves_nobody_mailed_twice_and_nobody_unlisted(
     scenario, crash_url, crash_folder, warm, count_outcome, every_point

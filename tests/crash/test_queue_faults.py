@@ -28,6 +28,7 @@ def check_everybody_served_once(installation, count_outcome):
     assert len(installation.check()) == READERS
 
 
+@pytest.mark.slow
 def test_a_due_mailing_starts_within_fifteen_seconds_of_the_queue_coming_back(installation, count_outcome):
     """After an outage so long that everybody has come to wait as long as they ever do between two tries."""
     installation.start("bulk.1", "bulk.2", "clock.1")
@@ -54,6 +55,7 @@ def longest_wait(installation, name):
     return len(waits) > 1 and waits[-1] == waits[-2]
 
 
+@pytest.mark.slow
 def test_restarting_the_queue_in_mid_broadcast_only_delays(installation, count_outcome):
     installation.start("bulk.1", "bulk.2", "clock.1")
     installation.send()
@@ -77,6 +79,7 @@ def test_a_full_queue_only_delays(installation, count_outcome):
     check_everybody_served_once(installation, count_outcome)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "lost",
     [
