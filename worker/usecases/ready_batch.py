@@ -16,6 +16,7 @@ from worker.render.merge import MergeWriter
 from worker.store.engine import writing
 from worker.store.ledger.claim import claim_batch, has_claimable, release_claim
 from worker.store.ledger.start import read_owed
+from worker.usecases.break_off import break_off, may_pass_by_itself
 from worker.usecases.desk import Desk
 
 
@@ -29,17 +30,26 @@ class ReadyBatch:
 
 
 def make_ready(desk: Desk) -> ReadyBatch | None:
-    """Claim the next batch and write its merge values; None where no batch may go now."""
+    """Claim the next batch and write its merge values; None where no batch may go now.
+
+    A batch for which that cannot be done is given back and counted, and the next one is taken.
+    """
     while True:
-        with writing(desk.engine) as connection:
-            batch = claim_batch(connection, desk.mailing.id, desk.terms.lease_millis)
+        batch: ClaimedBatch | None = None
+        try:
+            with writing(desk.engine) as connection:
+                batch = claim_batch(connection, desk.mailing.id, desk.terms.lease_millis)
+                if batch is not None:
+                    owed = read_owed(connection, batch, desk.mailing, count_referrals=desk.counts_referrals)
+                elif not has_claimable(connection, desk.mailing.id):
+                    return None
             if batch is not None:
-                owed = read_owed(connection, batch, desk.mailing, count_referrals=desk.counts_referrals)
-            elif not has_claimable(connection, desk.mailing.id):
-                return None
-        if batch is not None:
-            return ReadyBatch(batch, owed, write_addressees(desk.writers[batch.edition_id], owed))
-        # Another worker took the batch this one aimed at, and more are left: aim again.
+                return ReadyBatch(batch, owed, write_addressees(desk.writers[batch.edition_id], owed))
+        except Exception as broken:
+            if batch is None or may_pass_by_itself(broken):
+                raise
+            break_off(desk, batch, broken)
+        # Another worker took the batch this one aimed at, or this one broke off, and more are left: aim again.
 
 
 def write_addressees(writer: MergeWriter, recipients: Sequence[Recipient]) -> list[Addressee | None]:

@@ -32,10 +32,12 @@ from worker.store.ledger.due import database_clock
 from worker.store.ledger.mailings import pause_mailing
 from worker.store.ledger.outage import OUTAGE, RATE_LIMITED, note_outage
 from worker.store.ledger.refusals import set_aside_if_refused_often
+from worker.store.ledger.set_aside import calls_in_vain, set_aside_if_unreached
 from worker.store.ledger.split import split_batch
 from worker.store.ledger.start import skip_deliveries, start_batch
 from worker.store.ledger.uncertain import pause_if_uncertain
 from worker.store.pace import ACCOUNT, block, return_tokens
+from worker.usecases.break_off import break_off, call_off, may_pass_by_itself
 from worker.usecases.desk import Desk, category
 from worker.usecases.ready_batch import ReadyBatch, write_addressees
 from worker.usecases.take_turns import take
@@ -67,9 +69,36 @@ class Outgoing:
 def start(desk: Desk, ready: ReadyBatch) -> Outgoing | Round | Wait | Part:
     """Start a ready batch. Where there is nothing to call: STOP if it may not go, GO_ON if nobody is left in it.
 
-    Wait or Part: there are not enough tokens; the batch stays claimed, and nothing was taken.
+    Wait or Part: there are not enough tokens; the batch stays claimed, and nothing was taken. A batch for which something
+    is raised is given back and counted, and the next one may go.
     """
     call_by = _awake() + desk.terms.lease_seconds / 3  # with the usual settings the whole deadline still fits then
+    try:
+        begun = _start(desk, ready)
+    except Exception as broken:
+        if may_pass_by_itself(broken):
+            raise
+        break_off(desk, ready.batch, broken)
+        return Round.GO_ON
+    if not isinstance(begun, _Begun):
+        return begun
+    started = begun.started
+    try:
+        desk.terms.mark.note(desk.identity, started.submission_id)
+        return Outgoing(started, build_submission(desk, started, begun.addressees), call_by, begun.taken)
+    except Exception as broken:
+        call_off(desk, started, begun.taken, broken)
+        return Round.STOP if isinstance(broken, OSError) else Round.GO_ON
+
+
+@dataclass(frozen=True)
+class _Begun:
+    started: StartedBatch
+    addressees: list[Addressee]
+    taken: Taken
+
+
+def _start(desk: Desk, ready: ReadyBatch) -> _Begun | Round | Wait | Part:
     with writing(desk.engine) as connection:
         taken = take(connection, desk, len(ready.owed))
         if not isinstance(taken, Taken):
@@ -89,10 +118,7 @@ def start(desk: Desk, ready: ReadyBatch) -> Outgoing | Round | Wait | Part:
             return Round.STOP
         addressees = _addressees(connection, desk, ready, started)
         return_tokens(connection, taken, len(ready.owed) - len(addressees))
-    if not addressees:
-        return Round.GO_ON
-    desk.terms.mark.note(desk.identity, started.submission_id)
-    return Outgoing(started, build_submission(desk, started, addressees), call_by, taken)
+    return _Begun(started, addressees, taken) if addressees else Round.GO_ON
 
 
 def call(desk: Desk, outgoing: Outgoing) -> Answer:
@@ -185,9 +211,13 @@ def _move(connection: Connection, desk: Desk, started: StartedBatch, submission:
             note_outage(connection, desk.mailing.id, "rate limited", now, RATE_LIMITED)
             return _block_account(connection, retry_at)
         case Unavailable(reason):
-            until = database_clock(connection) + timedelta(seconds=min(2**started.batch.attempts, 60))
-            settle.settle_pending(connection, started, "unavailable", now, not_before=until, problem=reason)
-            settle.hold_back(connection, desk.mailing.id, until)
+            clock = database_clock(connection)
+            own = clock + timedelta(seconds=min(2**started.batch.attempts, 60))
+            settle.settle_pending(connection, started, "unavailable", now, not_before=own, problem=reason)
+            # As long as the whole mailing has been calling in vain: one batch that nobody takes must not hold the others.
+            in_vain = calls_in_vain(connection, desk.mailing.id, limit=7)
+            settle.hold_back(connection, desk.mailing.id, clock + timedelta(seconds=min(2 ** (in_vain - 1), 60)))
+            set_aside_if_unreached(connection, started.batch.id, reason)
             note_outage(connection, desk.mailing.id, reason, now, OUTAGE)
             return Round.STOP
         case Unknown(reason, status):

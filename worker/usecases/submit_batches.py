@@ -11,11 +11,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from worker.domain.pace import Part, Wait
 from worker.providers.base import Provider
-from worker.store.engine import Engine, reading
+from worker.store.engine import DatabaseError, Engine, reading
 from worker.store.ledger.claim import has_claimable
 from worker.usecases.desk import open_desk
 from worker.usecases.due import Due
@@ -99,10 +99,16 @@ def _next(turn: Turn, caller: ThreadPoolExecutor, outgoing: Outgoing | None) -> 
     except BaseException as wrong:  # whatever happened here, the call is on its way: it is settled first
         trouble = wrong
         wait([answering])
-    if broken := answering.exception():
-        settle_broken(desk, outgoing, broken)
-        raise broken
-    round_ = settle_answer(desk, outgoing, answering.result())
-    if trouble is not None:
-        raise trouble
+    try:
+        if broken := answering.exception():
+            settle_broken(desk, outgoing, broken)
+            raise broken
+        round_ = settle_answer(desk, outgoing, answering.result())
+        if trouble is not None:
+            raise trouble
+    except BaseException:
+        if ready is not None:  # else its claim would run out, and be counted against a batch that is not to blame
+            with suppress(DatabaseError):
+                give_back(desk, ready)
+        raise
     return ready, round_

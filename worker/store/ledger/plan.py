@@ -13,7 +13,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, Select, Text, cast, func, insert, literal, null, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql.selectable import Subquery
 
 from worker.domain.address import address_key
@@ -25,6 +40,7 @@ from worker.domain.subscriber import Plan, SubscriberStatus
 from worker.errors import LedgerError
 from worker.store.engine import Connection
 from worker.store.ledger.eligibility import skip_reason
+from worker.store.ledger.mailings import pause_mailing
 from worker.store.ledger.moves import changed, log_move
 from worker.store.segments import where
 from worker.store.tables import (
@@ -38,6 +54,11 @@ from worker.store.tables import (
     suppressions,
 )
 
+PLANNING_LIMIT = 5
+PLANNING_GIVEN_UP = (
+    f"planning began {PLANNING_LIMIT} times and never ended: its process died or its job failed, as the log says "
+    "(`horse killed`, or a traceback). Mend the text or the machine, then resume"
+)
 _PLANNABLE = (MailingStatus.SCHEDULED, MailingStatus.PLANNING)
 
 
@@ -50,14 +71,41 @@ class Planned:
 
 
 def begin_planning(connection: Connection, mailing_id: int) -> bool:
-    """Show that planning has begun. False where the mailing is past it, paused or cancelled."""
+    """Show that planning has begun, and count it. False where the mailing is past it, paused or cancelled.
+
+    Planning that has begun and ended without a word five times (MRML can crash its process) is not begun a sixth time:
+    the mailing is paused with the reason. After `resume` there are five more.
+    """
+    spent = and_(mailings.c.planning_attempts > 0, mailings.c.planning_attempts % PLANNING_LIMIT == 0)
     done = changed(
         connection,
         update(mailings)
-        .where(mailings.c.id == mailing_id, mailings.c.status.in_(_PLANNABLE))
-        .values(status=MailingStatus.PLANNING),
+        .where(
+            mailings.c.id == mailing_id,
+            mailings.c.status.in_(_PLANNABLE),
+            or_(mailings.c.status == MailingStatus.SCHEDULED, ~spent),
+        )
+        .values(status=MailingStatus.PLANNING, planning_attempts=_next_attempt()),
     )
+    if done == 0:
+        given_up = select(mailings.c.id).where(
+            mailings.c.id == mailing_id, mailings.c.status == MailingStatus.PLANNING, spent
+        )
+        if connection.execute(given_up).first() is not None:
+            pause_mailing(connection, mailing_id, PLANNING_GIVEN_UP)
     return done == 1
+
+
+def _next_attempt() -> ColumnElement[int]:
+    """One more; a mailing that was resumed begins the next five, however many it had of the ones before."""
+    tried = mailings.c.planning_attempts
+    return case(
+        (
+            mailings.c.status == MailingStatus.SCHEDULED,
+            tried + (PLANNING_LIMIT - tried % PLANNING_LIMIT) % PLANNING_LIMIT,
+        ),
+        else_=tried,
+    ) + literal(1, Integer)
 
 
 def freeze_audience(

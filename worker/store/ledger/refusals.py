@@ -6,13 +6,12 @@ instead: the rest of it is owed still, and a person decides. Other batches go on
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
-from worker.domain.delivery import BatchStatus, StartedBatch
+from worker.domain.delivery import StartedBatch
 from worker.store.engine import Connection
-from worker.store.ledger.mailings import need_attention
-from worker.store.ledger.moves import changed
-from worker.store.tables import batches, submissions
+from worker.store.ledger.set_aside import put_aside
+from worker.store.tables import submissions
 
 REFUSALS_LIMIT = 20  # answers that name rows of one batch
 
@@ -23,13 +22,5 @@ def set_aside_if_refused_often(connection: Connection, started: StartedBatch, re
     counted = counted.where(submissions.c.batch_id == started.batch.id, submissions.c.answer == "refused")
     if connection.execute(counted).scalar_one() < REFUSALS_LIMIT:
         return False
-    why = f"SendGrid refused rows of batch {started.batch.id} {REFUSALS_LIMIT} times, the last: {reason}"
-    done = changed(
-        connection,
-        update(batches)
-        .where(batches.c.id == started.batch.id, batches.c.status == BatchStatus.PENDING)
-        .values(set_aside=why),
-    )
-    if done:
-        need_attention(connection, started.batch.mailing_id, f"{why}. The batch is set aside, the others go on")
-    return done == 1
+    why = f"SendGrid refused rows of it {REFUSALS_LIMIT} times, the last: {reason}"
+    return put_aside(connection, started.batch.id, why)

@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import ColumnElement, exists, func, select, update
 
 from worker.domain.delivery import OPEN_BATCHES, BatchStatus
 from worker.domain.mailing import KINDS, MailingStatus, Uncertain
 from worker.store.engine import Connection
 from worker.store.instants import DatabaseNow
 from worker.store.ledger.moves import changed, log_move
+from worker.store.ledger.set_aside import count_swept_claim
 from worker.store.ledger.uncertain import pause_if_uncertain
 from worker.store.tables import batches, mailings, submissions
 
+RESENDS = 5  # calls in doubt for one batch of such a kind; then it stays uncertain like any other
 _RESENT = [kind.value for kind, rules in KINDS.items() if rules.uncertain is Uncertain.RESEND]
 
 
@@ -44,9 +46,14 @@ def sweep(connection: Connection, now: datetime) -> Swept:
 
 
 def finish_mailings(connection: Connection, now: datetime) -> int:
-    """Finish every planned mailing without an open batch."""
+    """Finish every planned mailing without an open batch, once its hour has come: until then, staged mail only waits."""
     open_batch = exists().where(batches.c.mailing_id == mailings.c.id, batches.c.status.in_(OPEN_BATCHES))
-    done = (mailings.c.status == MailingStatus.SENDING, mailings.c.planned_at.is_not(None), ~open_batch)
+    done = (
+        mailings.c.status == MailingStatus.SENDING,
+        mailings.c.planned_at.is_not(None),
+        mailings.c.send_at <= now,
+        ~open_batch,
+    )
     ids = connection.execute(select(mailings.c.id).where(*done)).scalars().all()
     finished = 0
     for mailing_id in ids:
@@ -59,8 +66,18 @@ def finish_mailings(connection: Connection, now: datetime) -> int:
 
 def _release(connection: Connection) -> int:
     ran_out = (batches.c.status == BatchStatus.CLAIMED) & (batches.c.lease_until < DatabaseNow())
-    values = {"status": BatchStatus.PENDING, "claim_token": None, "lease_until": None}
-    return _each(connection, ran_out, values, BatchStatus.CLAIMED, BatchStatus.PENDING)
+    values = {
+        "status": BatchStatus.PENDING,
+        "claim_token": None,
+        "lease_until": None,
+        "swept": batches.c.swept + 1,
+    }
+    columns = (batches.c.id, batches.c.swept, batches.c.problem)
+    released = connection.execute(update(batches).where(ran_out).values(values).returning(*columns)).all()
+    for row in released:
+        log_move("batch", row.id, BatchStatus.CLAIMED, BatchStatus.PENDING, by="sweep")
+        count_swept_claim(connection, row.id, row.swept, row.problem)
+    return len(released)
 
 
 def _give_up_calls(connection: Connection, now: datetime) -> int:
@@ -86,7 +103,12 @@ def _give_up_calls(connection: Connection, now: datetime) -> int:
 
 def _resend(connection: Connection) -> int:
     resent = select(mailings.c.id).where(mailings.c.kind.in_(_RESENT)).scalar_subquery()
-    held = (batches.c.status == BatchStatus.UNCERTAIN) & batches.c.mailing_id.in_(resent)
+    in_doubt = (
+        select(func.count())
+        .where(submissions.c.batch_id == batches.c.id, submissions.c.answer == "unknown")
+        .scalar_subquery()
+    )
+    held = (batches.c.status == BatchStatus.UNCERTAIN) & batches.c.mailing_id.in_(resent) & (in_doubt <= RESENDS)
     values = {"status": BatchStatus.PENDING, "claim_token": None}
     return _each(connection, held, values, BatchStatus.UNCERTAIN, BatchStatus.PENDING)
 
