@@ -22,8 +22,7 @@ metadata = MetaData(
 )
 
 UNPUSHED = "pushed_at IS NULL AND reason IN ('complained', 'manual', 'unsubscribed')"
-# SQLite numbers rows by itself only in a column declared exactly INTEGER.
-Id = BigInteger().with_variant(Integer, "sqlite")
+Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in exactly INTEGER
 
 
 def _only(condition: str) -> dict[str, Any]:
