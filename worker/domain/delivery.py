@@ -58,6 +58,7 @@ class SkipReason(StrEnum):
     CONVERTED = "converted"  # applied to the launch, or bought
     MUTED = "muted"  # asked to hear no more of this launch
     UNMERGEABLE = "unmergeable"  # merge values over SendGrid's 10,000 bytes
+    SERVED = "served"  # has it already, from mail that was thought to be cancelled
 
 
 class Outcome(StrEnum):

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from worker.domain.delivery import Outcome
-from worker.domain.event import Event
+from worker.domain.event import Event, EventType
 from worker.domain.event_effects import ATTENTION, Consequence, Effect, effect_of
 from worker.domain.suppression import Suppression
 from worker.store.engine import Connection, DatabaseError, Engine, is_deadlock, writing
 from worker.store.events import add_events, addressed_by, event_key
+from worker.store.ledger.escaped import note_escaped
 from worker.store.ledger.evidence import accept_on_evidence
 from worker.store.ledger.mailings import need_attention, pause_mailing
 from worker.store.ledger.outcomes import record_outcomes
@@ -27,6 +28,7 @@ TOO_MANY_BLOCKED = (
     "it. Look at the reasons in SendGrid's activity, and pause if they go on."
 )
 _TRIES = 3
+_LEFT = (Outcome.DELIVERED, Outcome.DEFERRED, Outcome.BLOCKED, Outcome.BOUNCED, Outcome.COMPLAINED)
 
 Told = list[tuple[Event, Effect]]
 
@@ -64,6 +66,7 @@ def _record(connection: Connection, events: Sequence[Event], now: datetime) -> R
     settled = accept_on_evidence(connection, proven) if proven else []
     told = [(event, effect_of(event)) for event in new]
     record_outcomes(connection, _outcomes(told))
+    note_escaped(connection, _reached(told))
     return Recorded(
         received=len(events),
         new=len(new),
@@ -72,6 +75,17 @@ def _record(connection: Connection, events: Sequence[Event], now: datetime) -> R
         over_quota=_over_quota(connection, told),
         need_attention=_need_attention(connection, told),
     )
+
+
+def _reached(told: Told) -> set[tuple[int, str]]:
+    """Mail that has left SendGrid, whatever became of it. `processed` says only that it was taken."""
+    return {
+        (event.delivery_id, event.submission_key)
+        for event, effect in told
+        if event.delivery_id
+        and event.submission_key
+        and (effect.outcome in _LEFT or event.type in (EventType.OPENED, EventType.CLICKED))
+    }
 
 
 def _outcomes(told: Told) -> list[tuple[int, str, Outcome, datetime]]:

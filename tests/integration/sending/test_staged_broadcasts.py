@@ -11,16 +11,19 @@ from tests.support.ledger import make_mailing as new_mailing
 from tests.support.mailroom import messages
 from tests.support.makers import make_subscribers
 from tests.support.sending import mailing_row, submit
+from worker.domain.event import Event, EventType
 from worker.domain.mailing import MailingStatus
 from worker.domain.staging import CUTOFF
 from worker.mailroom import faults
 from worker.store.engine import reading, writing
+from worker.store.ledger.escaped import ESCAPED
 from worker.store.ledger.mailings import cancel_mailing, pause_mailing, resume_mailing
 from worker.store.ledger.recall import due_for_recall
 from worker.store.ledger.staging import due_for_id
 from worker.store.ledger.sweep import sweep
-from worker.store.tables import generations, mailings
+from worker.store.tables import deliveries, generations, mailings, submissions
 from worker.usecases.recall_mailing import NO_SLOT, TOO_LATE, free_generations, recall_mailing
+from worker.usecases.record_events import record_events
 from worker.usecases.stage_mailing import review_staging, stage_mailing
 
 READERS = 25
@@ -336,3 +339,22 @@ def test_an_answer_that_comes_after_a_recall_moves_nothing(context, mailroom, st
     with writing(context.engine) as connection:
         assert not settle.settle_accepted(connection, started, datetime.now(UTC), message_id="late")
     assert by_state(context.engine, staged) == {"pending": READERS}
+
+
+def test_whoever_gets_mail_that_was_cancelled_is_not_mailed_again_and_a_person_is_told(context, mailroom, staged):
+    submit(context, staged)
+    with reading(context.engine) as connection:
+        key = connection.execute(select(submissions.c.key).order_by(submissions.c.id)).scalars().first()
+        reached = connection.execute(select(deliveries.c.id).order_by(deliveries.c.id)).scalars().first()
+    with writing(context.engine) as connection:
+        assert pause_mailing(connection, staged)
+    tick(context, datetime.now(UTC))
+    events = [
+        Event(EventType(kind), datetime.now(UTC), "reader@example.com", kind, kind, reached, key)
+        for kind in ("processed", "delivered")
+    ]
+    record_events(context.engine, events[:1], datetime.now(UTC))
+    assert mailing_row(context.engine, staged).needs_attention is None
+    record_events(context.engine, events, datetime.now(UTC))
+    assert by_state(context.engine, staged) == {"pending": READERS - 1, "skipped": 1}
+    assert mailing_row(context.engine, staged).needs_attention == ESCAPED
