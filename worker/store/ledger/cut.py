@@ -5,13 +5,13 @@ A warm-up's day may hold fewer messages than a batch. Nothing has been called fo
 
 from __future__ import annotations
 
-from sqlalchemy import insert, literal, select, update
+from sqlalchemy import func, insert, literal, select, update
 
 from worker.domain.delivery import BatchStatus, ClaimedBatch
 from worker.store.engine import Connection
 from worker.store.instants import DatabaseNow
 from worker.store.ledger.moves import changed, log_move
-from worker.store.tables import batches, deliveries
+from worker.store.tables import batches, deliveries, submissions
 
 
 def cut_claim(connection: Connection, batch: ClaimedBatch, last_kept: int) -> bool:
@@ -23,11 +23,12 @@ def cut_claim(connection: Connection, batch: ClaimedBatch, last_kept: int) -> bo
             batches.c.id,
             literal(BatchStatus.PENDING.value),
             batches.c.generation,
+            select(func.max(submissions.c.id)).where(submissions.c.batch_id == batch.id).scalar_subquery(),
         )
         .where(batches.c.id == batch.id, batches.c.status == BatchStatus.CLAIMED)
         .where(batches.c.claim_token == batch.token, batches.c.lease_until > DatabaseNow())
     )
-    columns = ["mailing_id", "edition_id", "parent_id", "status", "generation"]
+    columns = ["mailing_id", "edition_id", "parent_id", "status", "generation", "made_after"]
     rest = connection.execute(insert(batches).from_select(columns, owned).returning(batches.c.id)).scalar_one_or_none()
     if rest is None:
         return False

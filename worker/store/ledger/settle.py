@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, exists, or_, update
 
 from worker.domain.delivery import BatchStatus, StartedBatch
 from worker.store.engine import Connection
+from worker.store.ledger.contradiction import contradict_by_answer, proven_before
 from worker.store.ledger.evidence import accept_on_evidence
 from worker.store.ledger.moves import changed, log_move
 from worker.store.tables import batches, deliveries, submissions
@@ -210,6 +211,10 @@ def _move(
     )
     if done:
         log_move("batch", started.batch.id, BatchStatus.SUBMITTING, target, submission=started.submission_id)
+        if target is BatchStatus.PENDING and (proven := proven_before(connection, started.batch.id)):
+            accept_on_evidence(connection, proven)  # an event had come while this call was on its way
+    else:
+        contradict_by_answer(connection, started.submission_id)
     return done == 1
 
 

@@ -13,6 +13,8 @@ from sqlalchemy import insert, select, update
 
 from worker.domain.delivery import BatchStatus, StartedBatch
 from worker.store.engine import Connection
+from worker.store.ledger.contradiction import contradict_by_answer, proven_before
+from worker.store.ledger.evidence import accept_on_evidence
 from worker.store.ledger.moves import changed, log_move
 from worker.store.ledger.settle import refuse_deliveries, settle_refused, write_answer
 from worker.store.tables import batches, deliveries
@@ -51,10 +53,13 @@ def split_batch(
         .values(status=BatchStatus.SPLIT, claim_token=None, lease_until=None, problem=problem),
     )
     if done != 1:
+        contradict_by_answer(connection, started.submission_id)
         return False
     half = len(ids) // 2
     for part in (ids[:half], ids[half:]):
         _child(connection, started, part)
+    if proven := proven_before(connection, batch.id):
+        accept_on_evidence(connection, proven)
     return True
 
 
@@ -68,6 +73,7 @@ def _child(connection: Connection, started: StartedBatch, ids: Sequence[int]) ->
             parent_id=batch.id,
             status=BatchStatus.PENDING,
             generation=batch.generation,
+            made_after=started.submission_id,
         )
         .returning(batches.c.id)
     ).scalar_one()
