@@ -43,6 +43,7 @@ def find_due(context: Context, now: datetime | None = None) -> list[Due]:
         lanes=settings.bulk_workers,
         pace=context.pace,
         alert_address=settings.alert_address,
+        lists=bool(settings.sendgrid_api_key.get_secret_value()),
     )
 
 

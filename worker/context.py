@@ -25,7 +25,9 @@ from worker.providers.scheduled import Scheduler
 from worker.providers.sendgrid import SendGrid
 from worker.providers.sendgrid_account import SendGridAccount
 from worker.providers.sendgrid_api import SendGridApi
+from worker.providers.sendgrid_lists import SendGridLists
 from worker.providers.sendgrid_scheduled import SendGridScheduler
+from worker.providers.suppression_lists import SuppressionLists
 from worker.queue.connection import JobQueue
 from worker.render.layout import Templates
 from worker.render.links import Signer
@@ -62,6 +64,11 @@ class Context:
     def scheduler(self) -> Scheduler:
         """Batch ids at SendGrid, and taking back what waits under them."""
         return SendGridScheduler(self._sendgrid.api)
+
+    @property
+    def lists(self) -> SuppressionLists:
+        """SendGrid's own suppression lists."""
+        return SendGridLists(self._sendgrid.api)
 
     @property
     def account(self) -> Account:

@@ -14,10 +14,12 @@ from worker.context import Context
 from worker.queue.hints import enqueue_hints, fresh_window
 from worker.queue.stopping import deferred_stop
 from worker.usecases.plan_mailing import plan_mailing as plan
+from worker.usecases.push_suppressions import push_suppressions as push
 from worker.usecases.recall_mailing import free_generations as free
 from worker.usecases.recall_mailing import recall_mailing as recall
 from worker.usecases.stage_mailing import stage_mailing as stage
 from worker.usecases.submit_batches import submit_batches as submit
+from worker.usecases.sync_suppressions import sync_suppressions_daily as sync
 
 
 def plan_mailing(mailing_id: int) -> None:
@@ -53,6 +55,18 @@ def free_generations(_mailing_id: int) -> None:
     """Give back the cancel slots of mailings whose hour is long past."""
     context = _context()
     free(context.engine, context.scheduler)
+
+
+def push_suppressions(_mailing_id: int) -> None:
+    """Tell SendGrid's own list who opted out here."""
+    context = _context()
+    push(context.engine, context.lists, datetime.now(UTC))
+
+
+def sync_suppressions(_mailing_id: int) -> None:
+    """The day's look at SendGrid's suppression lists, both ways."""
+    context = _context()
+    sync(context.engine, context.lists, datetime.now(UTC))
 
 
 def preload() -> None:

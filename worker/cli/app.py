@@ -1,6 +1,17 @@
 """The command table. Each module below defines the commands of one concern on the `app` made in worker/cli/shape.py."""
 
-from worker.cli import authoring, control, demo, doctor, list_subscribers, processes, sending, watching
+from worker.cli import authoring, control, demo, doctor, list_subscribers, processes, sending, suppressions, watching
 from worker.cli.shape import app
 
-__all__ = ["app", "authoring", "control", "demo", "doctor", "list_subscribers", "processes", "sending", "watching"]
+__all__ = [
+    "app",
+    "authoring",
+    "control",
+    "demo",
+    "doctor",
+    "list_subscribers",
+    "processes",
+    "sending",
+    "suppressions",
+    "watching",
+]

@@ -29,7 +29,19 @@ from worker.usecases.due import Due
 #: In the order a newcomer meets them: the demo, writing, sending, watching, the list, the machine room.
 ORDER = (
     *("demo", "new", "preview", "check", "render", "test", "send", "status", "deliveries", "pause", "resume", "cancel"),
-    *("reconcile", "report", "subscribers", "doctor", "run", "web", "work", "clock", "mailroom", "migrate"),
+    *(
+        "reconcile",
+        "report",
+        "subscribers",
+        "suppressions",
+        "doctor",
+        "run",
+        "web",
+        "work",
+        "clock",
+        "mailroom",
+        "migrate",
+    ),
 )
 
 

@@ -22,9 +22,11 @@ from worker.store.ledger.staging import due_for_id
 from worker.store.ledger.sweep import sweep
 from worker.usecases.advance_followups import advance_followups
 from worker.usecases.due import Due
+from worker.usecases.push_suppressions import push_due
 from worker.usecases.raise_alerts import raise_alerts
 from worker.usecases.review_pace import in_turn, review_blocks
 from worker.usecases.stage_mailing import review_staging
+from worker.usecases.sync_suppressions import sync_due
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,12 @@ def tick(
     lanes: int,
     pace: Pace = UNLIMITED,
     alert_address: str = "",
+    lists: bool = False,
 ) -> list[Due]:
     """What should be enqueued now. `now` is the database's clock unless given (a demo turns it).
 
     `lanes` is how many jobs may usefully submit one broadcast at once; `alert_address` is told what needs attention.
+    `lists`: keep SendGrid's suppression lists and ours together.
     """
     with writing(engine) as connection:
         at = now or database_clock(connection)
@@ -60,13 +64,14 @@ def tick(
     with reading(engine) as connection:
         if fenced_reason(connection) is not None:
             return []
+        synced = [*push_due(connection, at), *sync_due(connection, at)] if lists else []
         staging = [Due("stage_mailing", mailing_id, Queue.PROMPT) for mailing_id in due_for_id(connection)]
         staging += [Due("recall_mailing", mailing_id, Queue.PROMPT) for mailing_id in due_for_recall(connection)]
         staging += [
             Due("free_generations", one.mailing_id, Queue.PROMPT) for one in due_for_freeing(connection, at)[:1]
         ]
         plans = [Due("plan_mailing", due.mailing_id, KINDS[due.kind].queue) for due in due_for_planning(connection, at)]
-        return [*staging, *plans] + [
+        return [*synced, *staging, *plans] + [
             Due("submit_batches", due.mailing_id, queue, min(due.pending, lanes) if queue is Queue.BULK else 1)
             for due in in_turn(connection, pace, due_for_submitting(connection))
             for queue in (KINDS[due.kind].queue,)

@@ -9,9 +9,11 @@ from __future__ import annotations
 from flask.typing import ResponseReturnValue
 
 from worker.domain.subscriber import Plan
+from worker.queue.hints import clock_window, enqueue_hints
 from worker.render.links import Purpose
 from worker.store.engine import reading
 from worker.store.subscribers import by_id
+from worker.usecases.push_suppressions import push_due
 from worker.usecases.unsubscribe import unsubscribe
 from worker.web.site import Site
 
@@ -27,7 +29,17 @@ def leave(site: Site, token: str) -> ResponseReturnValue:
     ids = site.signer.read(token, Purpose.UNSUBSCRIBE)
     evidence = f"link:mailing {ids.mailing_id}" if ids.mailing_id else "link"
     unsubscribe(site.context.engine, ids.subscriber_id, site.now(), evidence)
+    _tell_sendgrid(site)
     return site.page("left.html", pays=pays(site, ids.subscriber_id))
+
+
+def _tell_sendgrid(site: Site) -> None:
+    """Mail that waits at SendGrid must not reach who has just left. Without a queue the clock offers it a moment later."""
+    context, now = site.context, site.now()
+    with reading(context.engine) as connection:
+        due = push_due(connection, now)
+    if due and context.settings.redis_url:
+        enqueue_hints(context.queue, due, window=clock_window(now))
 
 
 def pays(site: Site, subscriber_id: int) -> bool:
