@@ -19,7 +19,7 @@ from worker.mailroom.wire import Answer, Request, Wire
 
 _BODY_BYTES = 1024 * 1024
 _NO_BODY = object()
-_SCOPED = ("mail.batch", "user.scheduled_sends")
+_SCOPED = ("mail.batch", "user.scheduled_sends", "suppression", "asm.suppressions.global")
 _VERBS = {"GET": "read", "POST": "create", "PATCH": "update", "DELETE": "delete"}
 
 
@@ -88,8 +88,13 @@ class Calls:
 
     def _may(self, method: str, parts: tuple[str, ...]) -> bool:
         """Whether the key's scopes allow it. Calls whose scope is not in the table are open to every key."""
-        group = ".".join(parts[:2])
+        group = _scope_group(parts)
         return group not in _SCOPED or f"{group}.{_VERBS.get(method, 'read')}" in self._scopes
+
+
+def _scope_group(parts: tuple[str, ...]) -> str:
+    """What a scope is called without its verb: two parts of the path, but for the suppression lists."""
+    return ".".join(parts[: {"suppression": 1, "asm": 3}.get(parts[0], 2)])
 
 
 def _decoded(body: bytes) -> Any:

@@ -36,7 +36,8 @@ class MailroomOptions:
     `clock` is Unix seconds to stand still at, None for the real clock; `/_mailroom/clock` turns it later.
     What SendGrid's documents leave open about scheduled mail: `late_mail`, what becomes of mail that arrives under an
     id which was cancelled before; `late_cancel`, what a pause or cancellation later than ten minutes before the hour
-    does (201 and no effect, 400, or what it should); `processed_at`, when the event `processed` of scheduled mail comes.
+    does (201 and no effect, 400, or what it should); `processed_at`, when the event `processed` of scheduled mail comes;
+    `suppressed_at`, when the suppression lists are looked at for scheduled mail.
     """
 
     port: int = 0
@@ -53,6 +54,7 @@ class MailroomOptions:
     late_mail: Literal["discard", "deliver"] = "discard"
     late_cancel: Literal["ignore", "refuse", "obey"] = "ignore"
     processed_at: Literal["hour", "acceptance"] = "hour"
+    suppressed_at: Literal["hour", "acceptance"] = "hour"
     event_retry_seconds: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0)
 
     def __post_init__(self) -> None:

@@ -34,6 +34,8 @@ from worker.mailroom.scheduled_routes import ScheduledCalls
 from worker.mailroom.script import Script
 from worker.mailroom.signing import Signer
 from worker.mailroom.steering import Steering
+from worker.mailroom.suppressions import Suppressions, drop_events, without
+from worker.mailroom.suppressions_routes import SuppressionCalls
 from worker.mailroom.tally import Tally
 from worker.mailroom.turned_clock import TurnedClock
 from worker.mailroom.wire import Answer, Closed, Malformed, Wire
@@ -81,7 +83,12 @@ class Mailroom:
             latency_seconds=self.options.latency_seconds,
             stopping=self._stopping,
         )
-        rooms: list[Room] = [ScheduledCalls(self.scheduled), AccountCalls(self.options, lambda: self.signer.public_key)]
+        self.suppressions = Suppressions()
+        rooms: list[Room] = [
+            ScheduledCalls(self.scheduled),
+            SuppressionCalls(self.suppressions, self.clock.now),
+            AccountCalls(self.options, lambda: self.signer.public_key),
+        ]
         calls = Calls(rooms, self.script, keys=keys, scopes=self.options.scopes, stopping=self._stopping)
         steering = Steering(self.tally, self.script, self.scheduled, self.clock, poster=self.events, signer=self.signer)
         self._routes = Routes(mail_send, calls, steering, inbox=self.inbox)
@@ -161,23 +168,39 @@ class Mailroom:
     def _accept(self, request: dict[str, Any], message_id: str, now: float) -> None:
         if has_an_hour(request):
             self.tally.scheduled(deliveries(request))
+            if self.options.suppressed_at == "acceptance":
+                request, _ = self._dropped(request, message_id, now)
             if self.events and self.options.processed_at == "acceptance":
                 self.events.mail_taken(request, message_id, now, "processed")
-            self.scheduled.take(request, message_id, now)
+            if request["personalizations"]:
+                self.scheduled.take(request, message_id, now)
             return
+        request, gone = self._dropped(request, message_id, now)
         if self.inbox is not None:
-            self.inbox.keep(expand(request, message_id, now))
+            rows = [place for place in range(len(request["personalizations"]) + len(gone)) if place not in gone]
+            self.inbox.keep(expand(request, message_id, now, rows=rows if gone else None))
         self.tally.accepted([address.lower() for address in recipients(request)], deliveries(request))
         if self.events:
             self.events.mail_taken(request, message_id, now)
 
     def _release(self, request: dict[str, Any], parcel: Parcel, now: float) -> None:
+        request, gone = self._dropped(request, parcel.message_id, now)
         if self.inbox is not None:
-            self.inbox.keep(expand(request, parcel.message_id, parcel.accepted_at, released_at=now, rows=parcel.rows))
+            rows = [place for at, place in enumerate(parcel.rows) if at not in gone] if gone else parcel.rows
+            self.inbox.keep(expand(request, parcel.message_id, parcel.accepted_at, released_at=now, rows=rows))
         self.tally.released([address.lower() for address in recipients(request)], deliveries(request))
         if self.events:
             part: Part = "after" if self.options.processed_at == "acceptance" else "all"
             self.events.mail_taken(request, parcel.message_id, now, part)
+
+    def _dropped(self, request: dict[str, Any], message_id: str, now: float) -> tuple[dict[str, Any], set[int]]:
+        """The request without those on the suppression lists, and their places in it; their events are posted."""
+        dropped = self.suppressions.dropped(request)
+        if not dropped:
+            return request, set()
+        if self.events:
+            self.events.post(drop_events(dropped, message_id, int(now)))
+        return without(request, dropped), {one.place for one in dropped}
 
     def _listen(self, listener: socket.socket) -> None:
         while not self._stopping.is_set():
