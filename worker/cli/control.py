@@ -23,7 +23,8 @@ from worker.cli.shape import (
 from worker.cli.watching import as_dict, print_overview
 from worker.context import Context
 from worker.domain.delivery import DeliveryState
-from worker.domain.mailing import Mailing, MailingStatus
+from worker.domain.mailing import Mailing, MailingStatus, Queue
+from worker.domain.staging import CUTOFF
 from worker.errors import UsageError
 from worker.store.engine import writing
 from worker.store.installation import Mark, lift_fence
@@ -36,14 +37,16 @@ Words = Annotated[str, typer.Argument(metavar="SLUG", help="An issue's slug or i
 
 @app.command(short_help="Stop a mailing for now.")
 def pause(slug: Words, project: Project = HERE, as_json: AsJson = False) -> None:
-    """Stop a mailing: nothing more is started. A call in flight is still settled."""
+    """Stop a mailing: nothing more is started. A call in flight is still settled; what waits at SendGrid is taken back."""
     context = open_context(project)
     mailing = find_by_words(context.engine, context.settings.project, slug)
     with writing(context.engine) as connection:
         done = pause_mailing(connection, mailing.id)
     if not done and mailing.status is not MailingStatus.PAUSED:
         raise UsageError(f"{slug} is {mailing.status}; there is nothing to pause")
-    _show(context, mailing.id, as_json, "paused" if done else "was paused already")
+    recalling = _offer_recall(context, mailing.id)
+    said = "is being taken back from SendGrid and will be paused" if recalling else "paused"
+    _show(context, mailing.id, as_json, said if done else "was paused already")
 
 
 @app.command(short_help="Go on with a paused mailing.")
@@ -70,7 +73,8 @@ def resume(
     with writing(context.engine) as connection:
         done = resume_mailing(connection, mailing.id)
     if done:
-        job = "submit_batches" if mailing.planned_at else "plan_mailing"
+        job = "stage_mailing" if mailing.stage_at else "submit_batches"
+        job = job if mailing.planned_at else "plan_mailing"
         if not offer(context, [Due(job, mailing.id, mailing.rules.queue)]):
             tell_queue_is_away()
     elif mailing.status in (MailingStatus.FINISHED, MailingStatus.CANCELLED):
@@ -94,13 +98,29 @@ def cancel(
         agree(yes, _question(context, mailing), "Nothing was cancelled.")
     with writing(context.engine) as connection:
         done = cancel_mailing(connection, mailing.id, datetime.now(UTC))
-    _show(context, mailing.id, as_json, _cancelled(context, mailing.id) if done else "was cancelled already")
+    if _offer_recall(context, mailing.id):
+        said = "is being taken back from SendGrid and will be cancelled: nobody gets it"
+    else:
+        said = _cancelled(context, mailing.id) if done else "was cancelled already"
+    _show(context, mailing.id, as_json, said)
+
+
+def _offer_recall(context: Context, mailing_id: int) -> bool:
+    """Ask SendGrid at once, where the mailing is now being taken back; whether it is."""
+    mailing = overview(context.engine, mailing_id).mailing
+    if mailing.status is not MailingStatus.RECALLING:
+        return False
+    if not offer(context, [Due("recall_mailing", mailing_id, Queue.PROMPT)]):
+        tell_queue_is_away()
+    return True
 
 
 def _question(context: Context, mailing: Mailing) -> str:
     if mailing.planned_at is None:
         return "Cancel it? Nothing has been handed over yet."
     states = overview(context.engine, mailing.id).whole.by_state
+    if mailing.status is MailingStatus.STAGED and mailing.send_at - CUTOFF > datetime.now(UTC):
+        return f"Take back all {mailing.audience:,} messages? {_gone(states):,} wait at SendGrid and have not gone out."
     back = states[DeliveryState.PENDING] + states[DeliveryState.CLAIMED]
     return (
         f"Take back {back:,} of {mailing.audience:,} messages? {_gone(states):,} were handed over or are on their way."

@@ -26,7 +26,7 @@ from worker.cli.shape import (
     table,
     tell_queue_is_away,
 )
-from worker.cli.watching import reasons, warm_up_words
+from worker.cli.watching import reasons, staging_words, warm_up_words
 from worker.context import Context
 from worker.domain.issue import Issue
 from worker.domain.subscriber import Plan
@@ -123,6 +123,8 @@ def send(
             {"mailing": mailing_id, "key": mailing.key, "send_at": hour.at, "audience": audience, "warm_up_days": days}
         )
     else:
+        if words := staging_words(mailing):
+            say(f"It is {words}.")
         say(f"Scheduled as mailing {mailing_id}. `broadsheet status {slug} --watch` shows it go.")
 
 

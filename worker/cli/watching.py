@@ -33,7 +33,8 @@ from worker.cli.shape import (
 )
 from worker.context import Context
 from worker.domain.delivery import Counts, DeliveryState
-from worker.domain.mailing import Queue
+from worker.domain.mailing import Mailing, MailingStatus, Queue
+from worker.domain.staging import CUTOFF
 from worker.errors import UsageError
 from worker.store.engine import reading
 from worker.store.ledger.candidates import EXCLUDED, Candidate, stream_candidates
@@ -124,6 +125,8 @@ def as_dict(seen: Overview) -> dict[str, Any]:
         "batches": {status.value: number for status, number in seen.batches.items()},
         "needs_attention": mailing.needs_attention,
         "fenced": seen.fenced,
+        "stage_at": mailing.stage_at,
+        "recall_to": mailing.recall_to,
         "waits_until": seen.waiting.until if seen.waiting else None,
     }
 
@@ -134,6 +137,8 @@ def print_overview(seen: Overview) -> None:
     say((mailing.key, "bold"), f"  {mailing.status}  {local(mailing.send_at, mailing.zone)}")
     if mailing.planned_at is not None:
         show(_editions(seen))
+    if words := staging_words(mailing):
+        say(words)
     if seen.excluded:
         say(f"left out when it was planned: {reasons(seen.excluded)}")
     if seen.waiting and _still_owed(seen):
@@ -147,6 +152,21 @@ def print_overview(seen: Overview) -> None:
             "handed over perhaps, never resent by themselves; an event settles them. "
             f"`broadsheet deliveries {mailing.id} --state uncertain` lists them by name.",
         )
+
+
+def staging_words(mailing: Mailing) -> str:
+    """Where its mail waits, and until when it can be taken back; empty for one that is not staged."""
+    if mailing.stage_at is None:
+        return ""
+    cutoff = short(mailing.send_at - CUTOFF, mailing.zone)
+    match mailing.status:
+        case MailingStatus.SCHEDULED:
+            return f"handed over from {short(mailing.stage_at, mailing.zone)} on, and can be taken back until {cutoff}"
+        case MailingStatus.STAGED:
+            return f"waits at SendGrid for its hour, and can be taken back until {cutoff}"
+        case MailingStatus.RECALLING:
+            return f"is being taken back from SendGrid; then it is {mailing.recall_to}"
+    return ""
 
 
 def warm_up_words(days: int) -> str:
