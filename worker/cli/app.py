@@ -1,6 +1,17 @@
 """The command table. Each module below defines the commands of one concern on the `app` made in worker/cli/shape.py."""
 
-from worker.cli import authoring, control, demo, doctor, list_subscribers, processes, sending, suppressions, watching
+from worker.cli import (
+    authoring,
+    control,
+    demo,
+    doctor,
+    list_deliveries,
+    list_subscribers,
+    processes,
+    sending,
+    suppressions,
+    watching,
+)
 from worker.cli.shape import app
 
 __all__ = [
@@ -9,6 +20,7 @@ __all__ = [
     "control",
     "demo",
     "doctor",
+    "list_deliveries",
     "list_subscribers",
     "processes",
     "sending",

@@ -1,14 +1,7 @@
-"""Watching: status, with its progress while it goes, and deliveries, one row per candidate."""
+"""Watching: status, with its progress while it goes."""
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
-from collections.abc import Iterator
-from dataclasses import asdict
-from datetime import datetime
-from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -20,7 +13,6 @@ from worker.cli.shape import (
     AsJson,
     Project,
     app,
-    brief,
     err,
     local,
     open_context,
@@ -36,12 +28,8 @@ from worker.domain.delivery import Counts, DeliveryState
 from worker.domain.mailing import Mailing, MailingStatus, Queue
 from worker.domain.staging import CUTOFF
 from worker.errors import UsageError
-from worker.store.engine import reading
-from worker.store.ledger.candidates import EXCLUDED, Candidate, stream_candidates
 from worker.usecases.foresee_pace import warm_up_days
 from worker.usecases.overview import Overview, find_by_words, latest, overview
-
-_PAGE_ROWS = 1_000  # of a table on a screen: it is printed page by page, never held as a whole
 
 
 @app.command(short_help="How far mailings are, and what needs attention.")
@@ -71,35 +59,6 @@ def status(
             say(warm_up_words(days))
     if needs_attention(seen):
         raise typer.Exit(1)
-
-
-@app.command(short_help="Who got it, who did not, and why.")
-def deliveries(
-    slug: Annotated[str, typer.Argument(metavar="SLUG", help="An issue's slug or id, a mailing's key, or its number.")],
-    state: Annotated[
-        list[str] | None, typer.Option("--state", help="Only this state; may be repeated. `excluded` is one of them.")
-    ] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="CSV on standard output.")] = False,
-    project: Project = HERE,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line on standard output.")] = False,
-) -> None:
-    """Who got it, who did not, and why: one row per candidate."""
-    known = {one.value for one in DeliveryState} | {EXCLUDED}
-    if unknown := set(state or ()) - known:
-        raise UsageError(
-            f"--state: there is no state {', '.join(sorted(unknown))}", fix=f"use {', '.join(sorted(known))}"
-        )
-    context = open_context(project)
-    mailing = find_by_words(context.engine, context.settings.project, slug)
-    with reading(context.engine) as connection:
-        rows = stream_candidates(connection, mailing.id, frozenset(state or ()))
-        if as_csv:
-            _write_csv(rows)
-        elif as_json:
-            for row in rows:
-                print(json.dumps(asdict(row), default=_iso, ensure_ascii=False))
-        else:
-            _write_table(rows, mailing.zone)
 
 
 def needs_attention(seen: Overview) -> bool:
@@ -204,10 +163,6 @@ def _editions(seen: Overview) -> Table:
     return made
 
 
-def _iso(value: datetime) -> str:
-    return value.isoformat()
-
-
 def _counts(counts: Counts) -> dict[str, Any]:
     states = {state.value: number for state, number in counts.by_state.items()}
     return {"audience": counts.audience, **states, "skipped_because": counts.skipped}
@@ -232,30 +187,3 @@ def _list(context: Context, as_json: bool) -> None:
             say((f"{one.id} needs attention: ", "bold red"), one.needs_attention)
     if fenced := overview(context.engine, mailings[0].id).fenced:
         say(("needs attention: ", "bold red"), fenced)
-
-
-def _write_csv(rows: Iterator[Candidate]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(Candidate.__dataclass_fields__)
-    for row in rows:
-        writer.writerow([_cell(value) for value in asdict(row).values()])
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    # A spreadsheet runs what starts like a formula.
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-def _write_table(rows: Iterator[Candidate], zone: str) -> None:
-    found = False
-    while page := list(islice(rows, _PAGE_ROWS)):
-        found = True
-        made = table("address", "!plan", "!state", "outcome or why", "!submitted")
-        made.columns[0].min_width = min(31, max(len(row.address) for row in page))
-        for row in page:
-            made.add_row(row.address, row.plan, row.state, row.reason or row.outcome, brief(row.submitted_at, zone))
-        show(made)
-    say(f"Hours are those of {zone}." if found else "Nobody.", console=err)

@@ -29,6 +29,7 @@ __all__ = [
     "may_pass",
     "open_engine",
     "reading",
+    "reading_steadily",
     "snapshot",
     "writing",
 ]  # types for the other rooms
@@ -93,6 +94,18 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that only reads; on SQLite it takes no lock that a writer would wait for."""
     with engine.connect() as opened:
         connection = opened.execution_options(broadsheet_reads_only=True)
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def reading_steadily(engine: Engine) -> Iterator[Connection]:
+    """The same, and every statement sees one state of the database: for a long list whose rows belong together."""
+    with engine.connect() as opened:
+        options: dict[str, Any] = {"broadsheet_reads_only": True}
+        if engine.dialect.name != "sqlite":  # there a transaction sees one state anyway
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        connection = opened.execution_options(**options)
         with connection.begin():
             yield connection
 
