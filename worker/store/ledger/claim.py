@@ -22,27 +22,38 @@ def _millis(span: timedelta) -> int:
     return span // timedelta(milliseconds=1)
 
 
-#: Beside a row of `mailings`: it is sending, or staged under a batch id that may still be used, long enough before the
-#: hour that what is handed over now could be taken back.
-SENDS: ColumnElement[bool] = or_(
+#: Beside a row of `mailings`: it sends. One that was to be staged does so from its hour on, never before.
+SENDS_NOW: ColumnElement[bool] = and_(
     mailings.c.status == MailingStatus.SENDING.value,
-    and_(
-        mailings.c.status == MailingStatus.STAGED.value,
-        mailings.c.send_at > DatabaseNow(_millis(CUTOFF)),
-        exists().where(
-            generations.c.mailing_id == mailings.c.id,
-            generations.c.generation == mailings.c.generation,
-            generations.c.state == GenerationState.OPEN.value,
-            generations.c.reserved_at > DatabaseNow(-_millis(ID_AGE)),
-        ),
+    or_(mailings.c.stage_at.is_(None), mailings.c.send_at <= DatabaseNow()),
+)
+
+#: Beside a row of `mailings`: it is staged under a batch id that may still be used, long enough before the hour that
+#: what is handed over now could be taken back.
+SENDS_AHEAD: ColumnElement[bool] = and_(
+    mailings.c.status == MailingStatus.STAGED.value,
+    mailings.c.send_at > DatabaseNow(_millis(CUTOFF)),
+    exists().where(
+        generations.c.mailing_id == mailings.c.id,
+        generations.c.generation == mailings.c.generation,
+        generations.c.state == GenerationState.OPEN.value,
+        generations.c.reserved_at > DatabaseNow(-_millis(ID_AGE)),
     ),
 )
 
-#: Nothing is claimed or started while this does not hold: the mailing sends, neither the account nor its queue is
-#: blocked, and the installation is not fenced.
-MAY_GO: ColumnElement[bool] = exists().where(mailings.c.id == batches.c.mailing_id, SENDS, MAY_PACE) & ~exists().where(
-    installation.c.fenced_reason.is_not(None)
-)
+SENDS: ColumnElement[bool] = or_(SENDS_NOW, SENDS_AHEAD)
+
+
+def may_go(sends: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Nothing is claimed or started while this does not hold: the mailing `sends`, neither the account nor its queue is
+    blocked, and the installation is not fenced.
+    """
+    return exists().where(mailings.c.id == batches.c.mailing_id, sends, MAY_PACE) & ~exists().where(
+        installation.c.fenced_reason.is_not(None)
+    )
+
+
+MAY_GO: ColumnElement[bool] = may_go(SENDS)
 
 #: A batch that may be claimed as far as it is itself concerned.
 READY: ColumnElement[bool] = and_(

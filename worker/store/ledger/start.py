@@ -19,7 +19,7 @@ from worker.domain.delivery import BatchStatus, ClaimedBatch, Recipient, SkipRea
 from worker.domain.mailing import KINDS, Mailing, MailingKind
 from worker.store.engine import Connection
 from worker.store.instants import DatabaseNow
-from worker.store.ledger.claim import MAY_GO
+from worker.store.ledger.claim import SENDS_AHEAD, SENDS_NOW, may_go
 from worker.store.ledger.eligibility import skip_reason
 from worker.store.ledger.moves import changed, log_move
 from worker.store.ledger.staging import open_generation
@@ -27,7 +27,8 @@ from worker.store.tables import batches, deliveries, referrals, submissions, sub
 
 
 @cache
-def _start_statement(lease_millis: int) -> Any:
+def _start_statement(lease_millis: int, ahead: bool) -> Any:
+    """`ahead` says which of the two ways of sending was found; if the mailing changes to the other meanwhile, nothing starts."""
     return (
         update(batches)
         .where(
@@ -36,9 +37,9 @@ def _start_statement(lease_millis: int) -> Any:
             batches.c.claim_token == bindparam("token"),
             batches.c.generation == bindparam("generation_now"),
             batches.c.lease_until > DatabaseNow(),
-            # Held back since it was claimed: by an outage, or because its mailing is not staged any more.
+            # Held back since it was claimed, by an outage.
             or_(batches.c.not_before.is_(None), batches.c.not_before <= DatabaseNow()),
-            MAY_GO,
+            may_go(SENDS_AHEAD if ahead else SENDS_NOW),
         )
         .values(
             status=BatchStatus.SUBMITTING.value,
@@ -129,8 +130,10 @@ def start_batch(
     longer be mailed and with a new Recipient for each whose address changed. A batch in which nobody is left ends as
     `empty` and comes back without recipients: there is nothing to call.
     """
+    # Asked now, not when the job began: a recall may have put the mailing under another id meanwhile.
+    waits = open_generation(connection, mailing.id, batch.generation) if mailing.stage_at is not None else None
     owned = {"batch": batch.id, "token": batch.token, "generation_now": batch.generation}
-    if changed(connection, _start_statement(lease_millis), owned) != 1:
+    if changed(connection, _start_statement(lease_millis, waits is not None), owned) != 1:
         return None
     if owed is None:
         owed = read_owed(connection, batch, mailing, count_referrals=count_referrals)
@@ -139,8 +142,6 @@ def start_batch(
     if not recipients:
         _end_empty(connection, batch)
         return StartedBatch(batch, 0, "", ())
-    # Asked now, not when the job began: a recall may have put the mailing under another id meanwhile.
-    waits = open_generation(connection, mailing.id, batch.generation) if mailing.stage_at is not None else None
     key = secrets.token_urlsafe(12)
     submission_id = connection.execute(
         _submit,
