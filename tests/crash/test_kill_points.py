@@ -8,12 +8,13 @@ import pytest
 from tests.support.crash_driver import Stage, enumerate_all, kill_at_points
 from tests.support.crash_sample import sample
 from tests.support.crash_scenarios import SCENARIOS
+from tests.support.crash_staged import STAGED
 
 SOME = 9  # points of each scenario without --every-point
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", SCENARIOS | STAGED)
 def test_a_process_killed_at_any_point_leaves_nobody_mailed_twice_and_nobody_unlisted(
     scenario, crash_url, crash_folder, warm, count_outcome, every_point
 ):

@@ -13,6 +13,7 @@ from tests.support.submissions import KEY
 from worker.domain.mailing import MailingStatus
 from worker.domain.segment import EVERYONE
 from worker.providers.sendgrid import SendGrid
+from worker.providers.sendgrid_scheduled import SendGridScheduler
 from worker.render.links import Signer
 from worker.store.engine import open_engine, reading, writing
 from worker.store.installation import Mark
@@ -43,6 +44,8 @@ class Bench:
         self._deadline = deadline
         self.stopping = never
         self.provider = self.reaching(room)
+        scheduler = SendGridScheduler(SendGrid(KEY, room, deadline).api)
+        self.scheduler = points.around_scheduler(scheduler) if points else scheduler
         self.terms = Terms(
             publication=PUBLICATION,
             base_url="https://letters.example.com",

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import event, text
@@ -14,6 +15,7 @@ from tests.support.crash_bench import LEASE_SECONDS, Bench
 from tests.support.crash_checks import check_after_recovery, check_after_thaw, check_meanwhile, in_flight
 from tests.support.crash_counts import Outcome, examine
 from tests.support.crash_scenarios import FREEZING, SCENARIOS
+from tests.support.crash_staged import STAGED
 from tests.support.mailroom import kept_messages
 from tests.support.waiting import until
 from worker.mailroom.options import MailroomOptions
@@ -72,7 +74,9 @@ class Stage:
 
     def __init__(self, scenario, url, folder, *, every, lease_seconds=LEASE_SECONDS, impatient=False):
         self.name = scenario
-        self.scenario = (SCENARIOS | FREEZING)[scenario]
+        self.scenario = (SCENARIOS | FREEZING | STAGED)[scenario]
+        self.staged = scenario in STAGED
+        self._lasting = None  # the mailroom of a point whose mail waits in it
         self.url = url
         self.folder = folder
         self.every = every
@@ -94,6 +98,7 @@ class Stage:
         return self
 
     def __exit__(self, *_):
+        self._end_lasting()
         self.engine.dispose()
 
     @property
@@ -103,6 +108,7 @@ class Stage:
     def restore(self):
         """As it was before the scenario, with the mailroom's keeping and the mark outside the database."""
         self.engine.dispose()
+        self._end_lasting()
         if not self._sqlite:
             self._empty()
             self._build()
@@ -113,11 +119,24 @@ class Stage:
             Path(f"{self._sqlite}{suffix}").unlink(missing_ok=True)
         shutil.copyfile(self._before / "broadsheet.db", self._sqlite)
 
+    @contextmanager
     def room(self, *script):
-        """A mailroom that goes on where the last one of this point ended."""
-        room = Mailroom(MailroomOptions(keep=self._play / "mailroom"))
-        room.script_faults(*script)
-        return room
+        """A mailroom that goes on where the last one of this point ended; where mail waits in it, the same one."""
+        if not self.staged:
+            with Mailroom(MailroomOptions(keep=self._play / "mailroom")) as room:
+                room.script_faults(*script)
+                yield room
+            return
+        if self._lasting is None:
+            self._lasting = Mailroom(MailroomOptions(keep=self._play / "mailroom"))
+            self._lasting.start()
+        self._lasting.script_faults(*script)
+        yield self._lasting
+
+    def _end_lasting(self):
+        if self._lasting is not None:
+            self._lasting.stop()
+            self._lasting = None
 
     def examine(self):
         """What became of the point just tried, at its very end."""
@@ -140,7 +159,7 @@ class Stage:
 
     def _build(self):
         shutil.rmtree(self._play, ignore_errors=True)
-        with self.room(*self.scenario.before) as room:
+        with self.room(*self.scenario.before) as room:  # where it lasts, nothing of it may be used here
             self.ids = json.loads(json.dumps(self.scenario.prepare(self.bench(room))))
 
     def _empty(self):
@@ -182,7 +201,7 @@ def _uninterrupted(warm, stage):
 
 
 def _at_points(group, warm, stage, choose, interrupt):
-    outcome = Outcome(group, stage.name, stage.engine.dialect.name)
+    outcome = Outcome(f"{group}, staged" if stage.staged else group, stage.name, stage.engine.dialect.name)
     began = time.monotonic()
     stage.restore()
     with stage.room(*stage.scenario.faults) as room:
@@ -193,7 +212,12 @@ def _at_points(group, warm, stage, choose, interrupt):
         except Exception as wrong:
             found = f"{type(wrong).__name__}: {wrong}"
             outcome.failures.append(f"{group} {at} of {len(names)} ({names[at - 1]}): {found}")
-        outcome.count(stage.examine())
+        verdict = stage.examine()
+        if stage.staged and verdict.uncertain:
+            outcome.failures.append(
+                f"{group} {at} of {len(names)} ({names[at - 1]}): {verdict.uncertain} are uncertain"
+            )
+        outcome.count(verdict)
     outcome.seconds = time.monotonic() - began
     return outcome
 

@@ -52,6 +52,10 @@ class Points:
         """A provider that counts the moments before and after each call of `provider`."""
         return _Watched(provider, self)
 
+    def around_scheduler(self, scheduler):
+        """The same for the calls that reserve and take back."""
+        return _WatchedScheduler(scheduler, self)
+
     def _before(self, _connection, _cursor, statement, *_):
         self.reach(f"before {_short(statement)}")
 
@@ -70,6 +74,30 @@ class _Watched:
         answer = self._provider.submit(submission)
         self._points.calls -= 1
         self._points.reach(f"after the call: {type(answer).__name__}")
+        return answer
+
+
+class _WatchedScheduler:
+    def __init__(self, scheduler, points):
+        self._scheduler = scheduler
+        self._points = points
+
+    def reserve(self):
+        return self._call("reserve")
+
+    def cancel(self, batch_id):
+        return self._call("cancel", batch_id)
+
+    def read(self, batch_id):
+        return self._call("read", batch_id)
+
+    def free(self, batch_id):
+        return self._call("free", batch_id)
+
+    def _call(self, name, *given):
+        self._points.reach(f"before the call to {name}")
+        answer = getattr(self._scheduler, name)(*given)
+        self._points.reach(f"after the call to {name}: {type(answer).__name__}")
         return answer
 
 

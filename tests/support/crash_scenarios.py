@@ -68,14 +68,14 @@ def _people(connection):
     return ["gone@example.com", "pending@example.com", "dead@example.com"]
 
 
-def _scheduled(bench, **rest):
+def scheduled(bench, **rest):
     with writing(bench.engine) as connection:
         left = _people(connection)
         return {"mailing": make_mailing(connection, batch_size=BATCH_SIZE, key="crash:1", **rest), "left": left}
 
 
 def _planned(bench, **rest):
-    ids = _scheduled(bench, **rest)
+    ids = scheduled(bench, **rest)
     bench.plan(ids["mailing"], EDITIONS, NOW)
     return ids
 
@@ -265,7 +265,7 @@ def events_about(messages):
 
 _NAMING_NOTHING = faults.refused()
 SCENARIOS = {
-    "planning a segment in two editions": Scenario(_scheduled, _plan_segment, _plan_segment_again),
+    "planning a segment in two editions": Scenario(scheduled, _plan_segment, _plan_segment_again),
     "submitting after people have changed": Scenario(_planned_with_changes, _submit, again),
     "refusals that name rows, nothing, or the size": Scenario(
         _planned,
@@ -291,7 +291,7 @@ SCENARIOS = {
     ),
     "a reader who leaves": Scenario(_planned, _leave, _leave_again),
     "follow-ups of a launch and of a referral": Scenario(_referred, _follow_up, _follow_up_again),
-    "a whole life from schedule to finish": Scenario(_scheduled, _whole_life, again),
+    "a whole life from schedule to finish": Scenario(scheduled, _whole_life, again),
     "a confirmation, which may come twice": Scenario(_confirmation, _whole_life, again),
 }
 FREEZING = {

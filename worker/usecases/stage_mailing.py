@@ -11,7 +11,7 @@ from worker.providers.scheduled import Declined, Reserved, Scheduler, Unreached
 from worker.store.engine import Connection, Engine, reading, writing
 from worker.store.ledger.due import database_clock
 from worker.store.ledger.recall import begin_recall, due_for_decision
-from worker.store.ledger.staging import leave_late, leave_staging, may_stage, open_under
+from worker.store.ledger.staging import leave_staging, may_stage, open_under
 from worker.usecases.due import Due
 
 
@@ -38,13 +38,12 @@ def stage_mailing(engine: Engine, scheduler: Scheduler, mailing_id: int, now: da
                 assert_never(answer)
 
 
-def review_staging(connection: Connection, now: datetime, per_second: float | None = None) -> None:
-    """What the clock does for staged mailings: past the hour they are ordinary ones; uncertain batches are decided.
+def decide_uncertain(connection: Connection, now: datetime, per_second: float | None = None) -> None:
+    """Take back staged mailings with uncertain batches, so that all of them are handed over once more.
 
     All uncertain batches of a generation together, once: when nothing else of it is open, and at the latest when there
     is just time to take everything back and hand it over again.
     """
-    leave_late(connection, now)
     for mailing_id, audience, send_at, idle in due_for_decision(connection):
         if idle or now >= decide_by(send_at, audience, per_second):
             begin_recall(connection, mailing_id, RecallTo.STAGED)

@@ -18,14 +18,14 @@ from worker.store.engine import Engine, reading, writing
 from worker.store.installation import fenced_reason
 from worker.store.ledger.due import database_clock, due_for_planning, due_for_submitting
 from worker.store.ledger.recall import due_for_freeing, due_for_recall
-from worker.store.ledger.staging import due_for_id
+from worker.store.ledger.staging import due_for_id, leave_late
 from worker.store.ledger.sweep import sweep
 from worker.usecases.advance_followups import advance_followups
 from worker.usecases.due import Due
 from worker.usecases.push_suppressions import push_due
 from worker.usecases.raise_alerts import raise_alerts
 from worker.usecases.review_pace import in_turn, review_blocks
-from worker.usecases.stage_mailing import review_staging
+from worker.usecases.stage_mailing import decide_uncertain
 from worker.usecases.sync_suppressions import sync_due
 
 
@@ -56,8 +56,9 @@ def tick(
     """
     with writing(engine) as connection:
         at = now or database_clock(connection)
-        review_staging(connection, at, pace.steady(at))
+        leave_late(connection, at)
         sweep(connection, at)
+        decide_uncertain(connection, at, pace.steady(at))  # also what was swept just now
     advance_followups(engine, content.launches, content.steps, content.publication, at, batch_size)
     raise_alerts(engine, alert_address, at)
     review_blocks(engine, pace, batch_size)

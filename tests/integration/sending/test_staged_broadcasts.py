@@ -19,12 +19,12 @@ from worker.store.engine import reading, writing
 from worker.store.ledger.escaped import ESCAPED
 from worker.store.ledger.mailings import cancel_mailing, pause_mailing, resume_mailing
 from worker.store.ledger.recall import due_for_recall
-from worker.store.ledger.staging import due_for_id
+from worker.store.ledger.staging import due_for_id, leave_late
 from worker.store.ledger.sweep import sweep
 from worker.store.tables import deliveries, generations, mailings, submissions
 from worker.usecases.recall_mailing import NO_SLOT, TOO_LATE, free_generations, recall_mailing
 from worker.usecases.record_events import record_events
-from worker.usecases.stage_mailing import review_staging, stage_mailing
+from worker.usecases.stage_mailing import decide_uncertain, stage_mailing
 
 READERS = 25
 SCHEDULED_SENDS = "/v3/user/scheduled_sends"
@@ -58,8 +58,9 @@ def times_reached(mailroom):
 def tick(context, now):
     """The clock's part in staging, until nothing is due any more."""
     with writing(context.engine) as connection:
-        review_staging(connection, now)
+        leave_late(connection, now)
         sweep(connection, now)
+        decide_uncertain(connection, now)
     with reading(context.engine) as connection:
         recalls, ids = due_for_recall(connection), due_for_id(connection)
     for mailing_id in recalls:
