@@ -15,7 +15,7 @@ from tests.support.crash_bench import LEASE_SECONDS, Bench
 from tests.support.crash_checks import check_after_recovery, check_after_thaw, check_meanwhile, in_flight
 from tests.support.crash_counts import Outcome, examine
 from tests.support.crash_scenarios import FREEZING, SCENARIOS
-from tests.support.crash_staged import STAGED
+from tests.support.crash_staged import WAITING
 from tests.support.mailroom import kept_messages
 from tests.support.waiting import until
 from worker.mailroom.options import MailroomOptions
@@ -74,8 +74,8 @@ class Stage:
 
     def __init__(self, scenario, url, folder, *, every, lease_seconds=LEASE_SECONDS, impatient=False):
         self.name = scenario
-        self.scenario = (SCENARIOS | FREEZING | STAGED)[scenario]
-        self.staged = scenario in STAGED
+        self.scenario = (SCENARIOS | FREEZING | WAITING)[scenario]
+        self.staged = scenario in WAITING
         self._lasting = None  # the mailroom of a point whose mail waits in it
         self.url = url
         self.folder = folder
