@@ -184,7 +184,9 @@ class Mailroom:
             self.events.mail_taken(request, message_id, now)
 
     def _release(self, request: dict[str, Any], parcel: Parcel, now: float) -> None:
-        request, gone = self._dropped(request, parcel.message_id, now)
+        gone: set[int] = set()
+        if self.options.suppressed_at == "hour":
+            request, gone = self._dropped(request, parcel.message_id, now)
         if self.inbox is not None:
             rows = [place for at, place in enumerate(parcel.rows) if at not in gone] if gone else parcel.rows
             self.inbox.keep(expand(request, parcel.message_id, parcel.accepted_at, released_at=now, rows=rows))
