@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.engine import make_url
 
 from tests.support.crash_layout import lay_out
@@ -15,6 +15,7 @@ from tests.support.makers import make_subscribers
 from worker import sources
 from worker.config import load_settings
 from worker.context import Context
+from worker.domain.calendar import wall_time
 from worker.domain.mailing import Queue
 from worker.embedded.supervisor import Supervisor
 from worker.embedded.valkey import start_valkey
@@ -24,7 +25,8 @@ from worker.store.engine import open_engine, reading, writing
 from worker.store.ledger.counts import count_batches
 from worker.store.ledger.mailings import get_mailing, resume_mailing
 from worker.store.schema import migrate
-from worker.usecases.schedule_broadcast import read_hour, schedule_broadcast
+from worker.store.tables import mailings
+from worker.usecases.schedule_broadcast import Hour, read_hour, schedule_broadcast
 
 READERS = 5_000
 BATCH_SIZE = 250
@@ -49,23 +51,40 @@ class Ground:
         self._database.renew()
         shutil.rmtree(self.folder / "var", ignore_errors=True)
         self.context.queue.redis.flushall()
+        for batch_id in self._held():
+            self.context.scheduler.free(batch_id)
+        self.room.clock.run()
         self.room.tally.clear()
 
-    def schedule(self):
-        """The sample issue for everybody, now; the mailing's id."""
+    def _held(self):
+        """Cancellations of earlier sends, whose hours are past on the mailroom's clock; an account has room for ten."""
+        answer = self.context.sendgrid_api.call("GET", ("user", "scheduled_sends"))
+        return [one["batch_id"] for one in answer.json()]
+
+    def schedule(self, hour=None):
+        """The sample issue for everybody, now, or handed over now for an `hour` far enough to be staged; the mailing's id."""
         now = datetime.now(UTC)
         publication = self.context.publication
+        zone = publication.slot.zone
         mailing = schedule_broadcast(
             self.engine,
             sources.list_issues(self.folder)[-1],
             publication,
             segment="everyone",
-            hour=read_hour(None, publication.slot.zone, now),
+            hour=read_hour(None, zone, now) if hour is None else Hour(wall_time(hour, zone), zone, hour),
             batch_size=BATCH_SIZE,
             now=now,
+            staging=self.context.pace,
         )
+        if hour is not None:
+            with writing(self.engine) as connection:
+                connection.execute(update(mailings).where(mailings.c.id == mailing).values(stage_at=now))
         self.offer("plan_mailing", mailing)
         return mailing
+
+    def strike(self, hour):
+        """SendGrid's clock turns to the hour: what waits is released or thrown away."""
+        self.room.turn_clock(hour.timestamp())
 
     def offer(self, job, mailing):
         self.context.queue.enqueue(Queue.BULK, f"worker.jobs.{job}", mailing, window=os.urandom(5).hex())
