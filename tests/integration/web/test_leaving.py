@@ -1,14 +1,15 @@
 """Leaving by RFC 8058 and by the page: POST leaves, whatever its body; GET and HEAD never do."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.integration.web.conftest import PressContext
-from tests.support.ledger import claim, planned_mailing, start
-from tests.support.makers import NOW, make_subscriber
+from tests.support.ledger import claim, make_mailing, planned_mailing, start
+from tests.support.makers import NOW, make_subscriber, make_subscribers
+from worker.domain.mailing import Queue
 from worker.errors import SourceError
 from worker.store.engine import reading, writing
-from worker.store.tables import deliveries, subscribers, suppressions
+from worker.store.tables import deliveries, mailings, subscribers, suppressions
 from worker.web.app import create_app
 
 MULTIPART = (
@@ -131,3 +132,20 @@ def test_readers_can_leave_while_the_publication_file_is_broken(make_context, sq
     assert answer.status_code == 200
     assert state(context)[0][0].status == "unsubscribed"
     context.engine.dispose()
+
+
+@pytest.mark.parametrize(("waits", "offered"), [(False, 0), (True, 1)])
+def test_leaving_tells_sendgrid_at_once_only_while_mail_waits_there(
+    make_context, sqlite_url, valkey_url, signer, waits, offered
+):
+    context = make_context(sqlite_url, redis_url=valkey_url)
+    with writing(context.engine) as connection:
+        readers = make_subscribers(connection, 3)
+        mailing_id = make_mailing(connection)
+        if waits:
+            connection.execute(update(mailings).where(mailings.c.id == mailing_id).values(status="staged"))
+    client = create_app(context, now=lambda: NOW).test_client()
+    for reader in readers:
+        assert client.post(signer.unsubscribe_path(reader.id, mailing_id)).status_code == 200
+    assert context.queue.depth(Queue.PROMPT) == offered
+    context.queue.redis.close()
