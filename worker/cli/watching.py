@@ -63,7 +63,8 @@ def status(
 
 def needs_attention(seen: Overview) -> bool:
     """Whether a person should look at it."""
-    return bool(seen.mailing.needs_attention or seen.fenced or seen.whole.by_state[DeliveryState.UNCERTAIN])
+    open_ones = seen.set_aside or seen.whole.by_state[DeliveryState.UNCERTAIN]
+    return bool(seen.mailing.needs_attention or seen.fenced or open_ones)
 
 
 def as_dict(seen: Overview) -> dict[str, Any]:
@@ -82,6 +83,7 @@ def as_dict(seen: Overview) -> dict[str, Any]:
         "excluded": seen.excluded,
         "editions": {plan.value: _counts(counts) for plan, counts in seen.editions.items()},
         "batches": {status.value: number for status, number in seen.batches.items()},
+        "set_aside": seen.set_aside,
         "needs_attention": mailing.needs_attention,
         "fenced": seen.fenced,
         "stage_at": mailing.stage_at,
@@ -109,8 +111,12 @@ def print_overview(seen: Overview) -> None:
         say(
             (f"{uncertain:,} uncertain: ", "bold red"),
             "handed over perhaps, never resent by themselves; an event settles them. "
-            f"`broadsheet deliveries {mailing.id} --state uncertain` lists them by name.",
+            f"`broadsheet deliveries {mailing.id} --state uncertain` lists them by name, "
+            f"`broadsheet reconcile {mailing.id}` decides.",
         )
+    if seen.set_aside:
+        words = f"batches kept failing and are not tried any more; `broadsheet reconcile {mailing.id}` decides."
+        say((f"{seen.set_aside:,} set aside: ", "bold red"), words)
 
 
 def staging_words(mailing: Mailing) -> str:

@@ -14,6 +14,7 @@ from worker.store.engine import Connection, Engine, reading
 from worker.store.installation import fenced_reason
 from worker.store.ledger.counts import count_batches, count_deliveries, count_exclusions, total
 from worker.store.ledger.mailings import find_mailing, get_mailing, list_mailings
+from worker.store.ledger.set_aside import count_set_aside
 from worker.store.pace import read_blocks
 from worker.usecases.foresee_pace import Waiting, waiting_of
 from worker.usecases.schedule_broadcast import broadcast_key
@@ -23,7 +24,7 @@ from worker.usecases.schedule_broadcast import broadcast_key
 class Overview:
     """`whole` is all editions together; `fenced` says why nothing at all is sent, where that is so.
 
-    `waiting`: until when the pace keeps an open mailing back, and why.
+    `waiting`: until when the pace keeps an open mailing back, and why. `set_aside` counts batches that nobody takes.
     """
 
     mailing: Mailing
@@ -33,6 +34,7 @@ class Overview:
     batches: dict[BatchStatus, int]
     fenced: str | None
     waiting: Waiting | None = None
+    set_aside: int = 0
 
 
 def overview(engine: Engine, mailing_id: int) -> Overview:
@@ -50,6 +52,7 @@ def overview(engine: Engine, mailing_id: int) -> Overview:
             batches=count_batches(connection, mailing_id),
             fenced=fenced_reason(connection),
             waiting=_waiting(connection, mailing),
+            set_aside=count_set_aside(connection, mailing_id),
         )
 
 
