@@ -17,9 +17,10 @@ SPARE = timedelta(minutes=20)  # beside twice the estimated submission
 SPEED = 2_000  # recipients a second over the internet, a cautious guess: one worker with an answer after half a second
 
 CUTOFF = timedelta(minutes=12)  # before the hour: no start, no recall any more
-LAST_ASK = timedelta(minutes=11)  # before the hour: the last request to cancel begins; SendGrid obeys until ten minutes
+LAST_ASK = timedelta(minutes=11)  # before the hour: the last request to cancel begins
+OBEYS = timedelta(minutes=10)  # before the hour: a later cancellation is "not guaranteed" (the same page of SendGrid's)
 ID_AGE = timedelta(hours=24)  # an older batch id is not used; SendGrid keeps them for ten days
-RESTAGE = timedelta(minutes=20)  # what is left before the hour must be longer than this to stage at all
+RESTAGE = timedelta(minutes=14)  # what is left before the hour must be longer than this to stage at all
 SLOTS = 10  # ids paused or cancelled at a time, per account ("Cancel Scheduled Sends" in SendGrid's reference, 2026-07)
 FREED_AFTER = timedelta(hours=1)  # after the hour: a slot is given back; before it, that would revive the mail
 GENERATIONS = 2  # tries that need no person
@@ -44,7 +45,7 @@ class RecallTo(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One batch id of a mailing; `number` counts from 0."""
+    """One batch id of a mailing; `number` counts from 0. `in_time`: SendGrid took the cancellation while it still obeys."""
 
     mailing_id: int
     number: int
@@ -52,6 +53,7 @@ class Generation:
     send_at: datetime
     state: GenerationState
     cancel_asked_at: datetime | None = None
+    in_time: bool = False
 
 
 def submission_time(audience: int, per_second: float | None = None) -> timedelta:
@@ -71,5 +73,8 @@ def stage_from(send_at: datetime, now: datetime, audience: int, per_second: floa
 
 
 def decide_by(send_at: datetime, audience: int, per_second: float | None = None) -> datetime:
-    """When uncertain batches are decided at the latest, so that all can be taken back and handed over once more."""
-    return send_at - CUTOFF - timedelta(minutes=10) - 2 * submission_time(audience, per_second)
+    """When uncertain batches are decided at the latest, so that all can be taken back and handed over once more.
+
+    `stage_from` leaves twice the submission and SPARE: one submission has passed by then, and the other still fits.
+    """
+    return send_at - SPARE - submission_time(audience, per_second)

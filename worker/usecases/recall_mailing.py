@@ -9,37 +9,50 @@ from datetime import datetime
 from typing import assert_never
 
 from worker.domain.mailing import MailingStatus, Queue
-from worker.domain.staging import LAST_ASK, Generation, GenerationState
+from worker.domain.staging import LAST_ASK, OBEYS, Generation, GenerationState
 from worker.providers.scheduled import Declined, Done, Scheduler, Unreached, Waiting
 from worker.store.engine import Connection, Engine, reading, writing
 from worker.store.ledger.due import database_clock
+from worker.store.ledger.escaped import note_gone_early, stop_escaping
 from worker.store.ledger.mailings import get_mailing, need_attention
 from worker.store.ledger.recall import (
-    begin_cancelling,
+    TROUBLE,
+    anything_waits,
     call_in_flight,
-    due_for_freeing,
+    doubt,
     fail_recall,
     finish_recall,
-    note_freed,
+    note_in_time,
     recalled_generation,
 )
+from worker.store.ledger.slots import due_for_freeing, note_freed, one_at_a_time, take_slot
 from worker.usecases.due import Due
 
 TOO_LATE = "SendGrid did not confirm in time that the mail is cancelled: what was handed over goes at its hour"
-NO_SLOT = "all ten of the account's cancellations are in use; free one in SendGrid, or what was handed over goes"
+UNSURE = (
+    "whether SendGrid cancelled the mail in time is not known: what was handed over goes at its hour, or is thrown away"
+)
+NO_SLOT = (
+    f"{TROUBLE}all ten of the account's cancellations are in use; free one in SendGrid, or what was handed over goes"
+)
 
 
 def recall_mailing(engine: Engine, scheduler: Scheduler, mailing_id: int, now: datetime | None = None) -> list[Due]:
-    """Take back what waits at SendGrid for a mailing that is `recalling`; returns what to enqueue next."""
+    """Take back what waits at SendGrid for a mailing that is `recalling`; returns what to enqueue next.
+
+    It is over when the mailing is not `recalling` any more. Until then the clock offers it again: a call that is in
+    flight is waited for, and SendGrid is asked until it answers.
+    """
     with writing(engine) as connection:
         generation = _begin(connection, mailing_id, now)
-    if generation is None:
-        return []
+        if generation is None:
+            return _next(connection, mailing_id)
     found = scheduler.read(generation.sendgrid_batch_id)
     if found in (Waiting.GOES, Waiting.PAUSED):
         found = _ask(engine, scheduler, generation, now) or found
     with writing(engine) as connection:
-        return _settle(connection, generation, found, now or database_clock(connection))
+        _settle(connection, generation, found, now)
+        return _next(connection, mailing_id)
 
 
 def free_generations(engine: Engine, scheduler: Scheduler, now: datetime | None = None) -> int:
@@ -56,16 +69,21 @@ def free_generations(engine: Engine, scheduler: Scheduler, now: datetime | None 
 
 def _begin(connection: Connection, mailing_id: int, now: datetime | None) -> Generation | None:
     """The generation SendGrid is to be asked about now; None where there is nothing to ask, or not yet."""
+    one_at_a_time(connection)
     at = now or database_clock(connection)
     generation = recalled_generation(connection, mailing_id)
     if generation is None or generation.state is not GenerationState.OPEN:
         return generation
+    in_flight = call_in_flight(connection, mailing_id)
+    if not in_flight and not anything_waits(connection, generation):
+        finish_recall(connection, generation, at, unused=True)
+        return None
     if at >= generation.send_at - LAST_ASK:
         fail_recall(connection, generation, TOO_LATE, at)
         return None
-    if call_in_flight(connection, mailing_id):
+    if in_flight:
         return None  # it is settled or swept within a lease
-    if not begin_cancelling(connection, generation, at):
+    if not take_slot(connection, generation, at):
         _tell(connection, mailing_id, NO_SLOT)
         return None
     return generation
@@ -82,6 +100,8 @@ def _ask(
     answer = scheduler.cancel(generation.sendgrid_batch_id)
     match answer:
         case Done():
+            with writing(engine) as connection:
+                note_in_time(connection, generation, now or database_clock(connection))
             return scheduler.read(generation.sendgrid_batch_id)
         case Declined():
             return answer
@@ -92,26 +112,55 @@ def _ask(
 
 
 def _settle(
-    connection: Connection, generation: Generation, found: Waiting | Declined | Unreached, at: datetime
-) -> list[Due]:
-    mailing_id = generation.mailing_id
+    connection: Connection, asked: Generation, found: Waiting | Declined | Unreached, now: datetime | None
+) -> None:
+    """What SendGrid says now, in the ledger. A cancellation counts only if it was there while SendGrid still obeys."""
+    one_at_a_time(connection)
+    at = now or database_clock(connection)
+    mailing_id = asked.mailing_id
+    generation = recalled_generation(connection, mailing_id)
+    if generation is None or generation.number != asked.number:
+        _look_behind(connection, asked, found)
+        return
+    obeys = at < generation.send_at - OBEYS
     match found:
         case Waiting.CANCELLED:
+            if not (obeys or generation.in_time):
+                fail_recall(connection, generation, UNSURE, at, doubtful=True)
+                return
+            early = note_gone_early(connection, generation)
             finish_recall(connection, generation, at)
-            mailing = get_mailing(connection, mailing_id)
-            again = mailing is not None and mailing.status is MailingStatus.STAGED
-            return [Due("stage_mailing", mailing_id, Queue.PROMPT)] if again else []
+            if early:
+                stop_escaping(connection, mailing_id)
         case Waiting():
-            if at >= generation.send_at - LAST_ASK:
+            # Not before all requests that were made in time have arrived or never will.
+            if not obeys:
                 fail_recall(connection, generation, TOO_LATE, at)
         case Declined(reason=reason, full=full):
-            _tell(connection, mailing_id, NO_SLOT if full else f"SendGrid refused to cancel: {reason}")
+            if not obeys:
+                fail_recall(connection, generation, UNSURE, at, doubtful=True)
+            else:
+                _tell(connection, mailing_id, NO_SLOT if full else f"{TROUBLE}SendGrid refuses to cancel: {reason}")
         case Unreached(reason=reason):
             if at >= generation.send_at - LAST_ASK:
-                _tell(connection, mailing_id, f"SendGrid cannot be asked whether the mail is cancelled: {reason}")
+                _tell(connection, mailing_id, f"{TROUBLE}SendGrid cannot be asked whether it is cancelled: {reason}")
         case _:
             assert_never(found)
-    return []
+
+
+def _look_behind(connection: Connection, asked: Generation, found: Waiting | Declined | Unreached) -> None:
+    """A process that stood still may have cancelled after another had given up: then the mail may be thrown away."""
+    mailing = get_mailing(connection, asked.mailing_id)
+    if found is not Waiting.CANCELLED or mailing is None or mailing.generation != asked.number:
+        return
+    if doubt(connection, asked, UNSURE):
+        need_attention(connection, asked.mailing_id, UNSURE)
+
+
+def _next(connection: Connection, mailing_id: int) -> list[Due]:
+    mailing = get_mailing(connection, mailing_id)
+    waits_for_id = mailing is not None and mailing.status is MailingStatus.STAGED and mailing.sendgrid_batch_id is None
+    return [Due("stage_mailing", mailing_id, Queue.PROMPT)] if waits_for_id else []
 
 
 def _tell(connection: Connection, mailing_id: int, reason: str) -> None:

@@ -17,7 +17,8 @@ from worker.domain.publication import Publication
 from worker.store.engine import Engine, reading, writing
 from worker.store.installation import fenced_reason
 from worker.store.ledger.due import database_clock, due_for_planning, due_for_submitting
-from worker.store.ledger.recall import due_for_freeing, due_for_recall
+from worker.store.ledger.recall import due_for_recall
+from worker.store.ledger.slots import due_for_freeing
 from worker.store.ledger.staging import due_for_id, leave_late
 from worker.store.ledger.sweep import sweep
 from worker.usecases.advance_followups import advance_followups

@@ -48,11 +48,14 @@ def accept_on_evidence(connection: Connection, submission_keys: Collection[str])
 
 
 def batches_of(connection: Connection, submission_keys: Collection[str]) -> dict[str, int]:
-    """The batch of each submission that exists here, by the submission's key."""
+    """The batch of each submission that counts, by the submission's key: not of those whose generation was taken back."""
     keys, found = sorted(submission_keys), {}
     for start in range(0, len(keys), _CHUNK):
-        query = select(submissions.c.key, submissions.c.batch_id).where(
-            submissions.c.key.in_(keys[start : start + _CHUNK])
+        query = (
+            select(submissions.c.key, submissions.c.batch_id)
+            .join(batches, batches.c.id == submissions.c.batch_id)
+            .where(submissions.c.key.in_(keys[start : start + _CHUNK]))
+            .where(submissions.c.generation == batches.c.generation)
         )
         found.update({row.key: row.batch_id for row in connection.execute(query)})
     return found

@@ -17,8 +17,7 @@ from worker.domain.subscriber import Plan
 from worker.store.engine import Connection
 from worker.store.instants import DatabaseNow
 from worker.store.ledger.moves import changed, log_attention, log_move
-from worker.store.ledger.recall import begin_recall, redirect_recall
-from worker.store.ledger.staging import hold_until_hour
+from worker.store.ledger.recall import CAN_RECALL, begin_recall, redirect_recall
 from worker.store.tables import addressees, batches, mailings
 
 _RESTAGE_MILLIS = round(RESTAGE.total_seconds() * 1000)
@@ -111,13 +110,16 @@ def pause_mailing(connection: Connection, mailing_id: int, attention: str | None
 
     What waits at SendGrid is taken back first, where that is still possible: the mailing is `recalling` until then.
     """
-    if not (done := _take_back(connection, mailing_id, RecallTo.PAUSED, attention)):
-        before = (MailingStatus.SCHEDULED, MailingStatus.PLANNING, MailingStatus.SENDING, MailingStatus.STAGED)
-        values: dict[str, Any] = {"status": MailingStatus.PAUSED}
-        if attention:
-            values["needs_attention"] = attention
-        statement = update(mailings).where(mailings.c.id == mailing_id, mailings.c.status.in_(before))
-        done = changed(connection, statement.values(values)) == 1
+    before = (MailingStatus.SCHEDULED, MailingStatus.PLANNING, MailingStatus.SENDING, MailingStatus.STAGED)
+    values: dict[str, Any] = {"status": MailingStatus.PAUSED}
+    if attention:
+        values["needs_attention"] = attention
+    statement = update(mailings).where(mailings.c.id == mailing_id, mailings.c.status.in_(before), ~CAN_RECALL)
+    done = (
+        _take_back(connection, mailing_id, RecallTo.PAUSED, attention)
+        or changed(connection, statement.values(values)) == 1
+        or _take_back(connection, mailing_id, RecallTo.PAUSED, attention)  # it got its batch id between the two
+    )
     if done:
         log_move("mailing", mailing_id, "active", MailingStatus.PAUSED)
         if attention:
@@ -145,8 +147,6 @@ def resume_mailing(connection: Connection, mailing_id: int) -> bool:
         .values(status=target, needs_attention=null())
         .returning(mailings.c.status)
     ).scalar_one_or_none()
-    if status == MailingStatus.SENDING:
-        hold_until_hour(connection, mailing_id)
     if status is not None:
         log_move("mailing", mailing_id, MailingStatus.PAUSED, status)
     return status is not None
@@ -164,18 +164,19 @@ def cancel_mailing(connection: Connection, mailing_id: int, now: datetime) -> bo
     done = changed(
         connection,
         update(mailings)
-        .where(mailings.c.id == mailing_id, mailings.c.status.not_in(gone))
+        .where(mailings.c.id == mailing_id, mailings.c.status.not_in(gone), ~CAN_RECALL)
         .values(status=MailingStatus.CANCELLED, finished_at=now),
     )
-    if done:
-        changed(
-            connection,
-            update(batches)
-            .where(batches.c.mailing_id == mailing_id, batches.c.status.in_((BatchStatus.PENDING, BatchStatus.CLAIMED)))
-            .values(status=BatchStatus.CANCELLED, claim_token=None, lease_until=None),
-        )
-        log_move("mailing", mailing_id, "open", MailingStatus.CANCELLED)
-    return done == 1
+    if not done:
+        return _take_back(connection, mailing_id, RecallTo.CANCELLED)  # it got its batch id between the two
+    changed(
+        connection,
+        update(batches)
+        .where(batches.c.mailing_id == mailing_id, batches.c.status.in_((BatchStatus.PENDING, BatchStatus.CLAIMED)))
+        .values(status=BatchStatus.CANCELLED, claim_token=None, lease_until=None),
+    )
+    log_move("mailing", mailing_id, "open", MailingStatus.CANCELLED)
+    return True
 
 
 def _take_back(connection: Connection, mailing_id: int, to: RecallTo, attention: str | None = None) -> bool:

@@ -10,41 +10,40 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, literal, null, or_, select, update
 
 from worker.domain.delivery import BatchStatus
 from worker.domain.mailing import MailingStatus
-from worker.domain.staging import CUTOFF, FREED_AFTER, GENERATIONS, SLOTS, Generation, GenerationState, RecallTo
+from worker.domain.staging import CUTOFF, GENERATIONS, OBEYS, Generation, GenerationState, RecallTo
 from worker.store.engine import Connection
 from worker.store.instants import DatabaseNow
-from worker.store.ledger.moves import changed, log_move
+from worker.store.ledger.moves import changed, log_attention, log_move
+from worker.store.ledger.slots import is_generation
 from worker.store.ledger.staging import generation_of
-from worker.store.tables import batches, deliveries, generations, mailings
+from worker.store.tables import batches, deliveries, generations, mailings, submissions
 
 TWICE_UNCERTAIN = (
     "uncertain answers twice over: everything that waited at SendGrid was taken back; look at SendGrid's status page,"
     " then resume"
 )
+TROUBLE = "cannot be taken back yet: "  # how the reasons begin that a recall ends which comes to its end
 _CUTOFF_MILLIS = round(CUTOFF.total_seconds() * 1000)
-_TAKEN_BACK = (
-    BatchStatus.PENDING,
-    BatchStatus.CLAIMED,
-    BatchStatus.SUBMITTING,
-    BatchStatus.SUBMITTED,
-    BatchStatus.UNCERTAIN,
-)
-_HANDED_OVER = (BatchStatus.SUBMITTING, BatchStatus.SUBMITTED, BatchStatus.UNCERTAIN)
-_SLOT_TAKEN = (GenerationState.CANCELLING, GenerationState.CANCELLED)
+_TAKEN_BACK = (BatchStatus.PENDING, BatchStatus.CLAIMED, BatchStatus.SUBMITTED, BatchStatus.UNCERTAIN)
+_PERHAPS_TAKEN = ("accepted", "validated", "unknown")
 
-#: Beside a row of `mailings`: something of it is at SendGrid (or may be), waits, and can still be taken back.
+#: Beside a row of `mailings`: it has a batch id, under which mail may wait, and there is time to take it back. All of it
+#: stands in the one row, so a start, a recall and a new id at the same moment agree on who was first.
 CAN_RECALL: ColumnElement[bool] = and_(
     mailings.c.status == MailingStatus.STAGED.value,
+    mailings.c.sendgrid_batch_id.is_not(None),
     mailings.c.send_at > DatabaseNow(_CUTOFF_MILLIS),
-    exists().where(
-        batches.c.mailing_id == mailings.c.id,
-        batches.c.generation == mailings.c.generation,
-        batches.c.status.in_([one.value for one in _HANDED_OVER]),
-    ),
+)
+
+#: What a mailing becomes once the recall is over.
+_TARGET = case(
+    (mailings.c.recall_to == RecallTo.STAGED.value, MailingStatus.STAGED.value),
+    (mailings.c.recall_to == RecallTo.CANCELLED.value, MailingStatus.CANCELLED.value),
+    else_=MailingStatus.PAUSED.value,
 )
 
 
@@ -110,139 +109,102 @@ def recalled_generation(connection: Connection, mailing_id: int) -> Generation |
 
 
 def call_in_flight(connection: Connection, mailing_id: int) -> bool:
-    """Whether a worker may be posting for this mailing right now: mail that came after the cancellation might go."""
-    query = select(batches.c.id).where(batches.c.mailing_id == mailing_id, batches.c.status == BatchStatus.SUBMITTING)
+    """Whether a worker may be posting for this mailing, which is `recalling`: what comes after the cancellation might go.
+
+    Claims are ended first. Whoever starts one of them at this moment holds its row, and is waited for and seen: after
+    this, nothing of the mailing can start any more.
+    """
+    of_it = batches.c.mailing_id == mailing_id
+    ended = update(batches).where(of_it, batches.c.status == BatchStatus.CLAIMED)
+    changed(connection, ended.values(status=BatchStatus.PENDING, claim_token=None, lease_until=None))
+    query = select(batches.c.id).where(of_it, batches.c.status == BatchStatus.SUBMITTING)
     return connection.execute(query.limit(1)).first() is not None
 
 
-def begin_cancelling(connection: Connection, generation: Generation, now: datetime) -> bool:
-    """Take one of the account's slots, before the request. False where all of them are taken; True also if it is ours.
-
-    All mailings together have ten; two recalls at once cannot take the last one twice.
-    """
-    this = (
-        generations.c.mailing_id == generation.mailing_id,
-        generations.c.generation == generation.number,
-    )
-    other = generations.alias()
-    taken = select(func.count()).select_from(other).where(other.c.state.in_(_SLOT_TAKEN)).scalar_subquery()
-    done = changed(
-        connection,
-        update(generations)
-        .where(*this, generations.c.state == GenerationState.OPEN, taken < SLOTS)
-        .values(state=GenerationState.CANCELLING, cancel_asked_at=now),
-    )
-    if done:
-        log_move("generation", generation.mailing_id, GenerationState.OPEN, GenerationState.CANCELLING)
-        return True
-    asked = select(generations.c.state).where(*this, generations.c.state == GenerationState.CANCELLING)
-    return connection.execute(asked).first() is not None
-
-
-def finish_recall(connection: Connection, generation: Generation, now: datetime) -> bool:
-    """SendGrid says cancelled: the next generation begins, and nothing of the old one counts any more.
-
-    Skipped and refused deliveries stay so, as do batches that ended without a call. True if this call did it.
-    """
-    target = case(
-        (mailings.c.recall_to == RecallTo.STAGED.value, MailingStatus.STAGED.value),
-        (mailings.c.recall_to == RecallTo.CANCELLED.value, MailingStatus.CANCELLED.value),
-        else_=MailingStatus.PAUSED.value,
-    )
-    cancelled = mailings.c.recall_to == RecallTo.CANCELLED.value
-    row = connection.execute(
-        update(mailings)
+def anything_waits(connection: Connection, generation: Generation) -> bool:
+    """Whether mail may be waiting under a generation's id: whether any call under it was, or may have been, taken."""
+    query = (
+        select(submissions.c.id)
+        .join(batches, batches.c.id == submissions.c.batch_id)
         .where(
-            mailings.c.id == generation.mailing_id,
-            mailings.c.status == MailingStatus.RECALLING,
-            mailings.c.generation == generation.number,
+            batches.c.mailing_id == generation.mailing_id,
+            submissions.c.generation == generation.number,
+            or_(submissions.c.answer.is_(None), submissions.c.answer.in_(_PERHAPS_TAKEN)),
         )
-        .values(
-            status=target,
-            recall_to=None,
-            generation=generation.number + 1,
-            sendgrid_batch_id=None,
-            finished_at=case((cancelled, _instant(now)), else_=None),
-        )
-        .returning(mailings.c.status)
-    ).one_or_none()
-    if row is None:
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def note_in_time(connection: Connection, generation: Generation, now: datetime) -> None:
+    """SendGrid has said yes to the cancellation by `now`. Where that is early enough, it is remembered: it will hold."""
+    if now < generation.send_at - OBEYS:
+        early = update(generations).where(is_generation(generation), generations.c.cancelled_at.is_(None))
+        changed(connection, early.values(cancelled_at=now))
+
+
+def finish_recall(connection: Connection, generation: Generation, now: datetime, *, unused: bool = False) -> bool:
+    """The next generation begins, and nothing of the old one counts any more. True if this call did it.
+
+    SendGrid says that its mail is cancelled; or nothing was handed over under its id (`unused`), and nobody was asked.
+    Skipped and refused deliveries stay so, as do batches that ended without a call.
+    """
+    mailing_id, after = generation.mailing_id, generation.number + 1
+    posting = exists().where(batches.c.mailing_id == mailing_id, batches.c.status == BatchStatus.SUBMITTING)
+    trouble = mailings.c.needs_attention.startswith(TROUBLE, autoescape=True)
+    status = _end(
+        connection,
+        generation,
+        ~posting,
+        {
+            "generation": after,
+            "sendgrid_batch_id": None,
+            "needs_attention": case((trouble, null()), else_=mailings.c.needs_attention),
+        },
+        now,
+    )
+    if status is None:
         return False
-    changed(
-        connection,
-        update(generations)
-        .where(
-            generations.c.mailing_id == generation.mailing_id,
-            generations.c.generation == generation.number,
-        )
-        .values(state=GenerationState.CANCELLED, cancelled_at=now),
-    )
-    ends = BatchStatus.CANCELLED if row.status == MailingStatus.CANCELLED else BatchStatus.PENDING
+    state = GenerationState.FREED if unused else GenerationState.CANCELLED
+    ended = update(generations).where(is_generation(generation)).values(state=state)
+    changed(connection, ended)
+    changed(connection, ended.where(generations.c.cancelled_at.is_(None)).values(cancelled_at=now))
+    ends = BatchStatus.CANCELLED if status == MailingStatus.CANCELLED else BatchStatus.PENDING
     changed(
         connection,
         update(batches)
-        .where(batches.c.mailing_id == generation.mailing_id, batches.c.status.in_(_TAKEN_BACK))
-        .values(
-            status=ends,
-            generation=generation.number + 1,
-            claim_token=None,
-            lease_until=None,
-            not_before=None,
-            problem=None,
-        ),
+        .where(batches.c.mailing_id == mailing_id, batches.c.status.in_(_TAKEN_BACK))
+        .values(status=ends, generation=after, claim_token=None, lease_until=None, not_before=None, problem=None),
     )
     # What was said of mail that is thrown away says nothing about the mail that follows.
-    in_it = select(batches.c.id).where(batches.c.mailing_id == generation.mailing_id, batches.c.status == ends)
+    in_it = select(batches.c.id).where(batches.c.mailing_id == mailing_id, batches.c.generation == after)
     changed(
         connection,
         update(deliveries)
         .where(
-            deliveries.c.mailing_id == generation.mailing_id,
+            deliveries.c.mailing_id == mailing_id,
             deliveries.c.batch_id.in_(in_it),
             deliveries.c.outcome.is_not(None),
+            deliveries.c.skipped_reason.is_(None),
         )
         .values(outcome=None, outcome_at=None),
     )
-    log_move("mailing", generation.mailing_id, MailingStatus.RECALLING, row.status, generation=generation.number + 1)
     return True
 
 
-def fail_recall(connection: Connection, generation: Generation, reason: str, now: datetime) -> bool:
-    """SendGrid did not cancel in time: what was handed over goes. The rest is staged, paused or cancelled as was wished."""
-    target = case(
-        (mailings.c.recall_to == RecallTo.STAGED.value, MailingStatus.STAGED.value),
-        (mailings.c.recall_to == RecallTo.CANCELLED.value, MailingStatus.CANCELLED.value),
-        else_=MailingStatus.PAUSED.value,
-    )
-    cancelled = mailings.c.recall_to == RecallTo.CANCELLED.value
-    row = connection.execute(
-        update(mailings)
-        .where(
-            mailings.c.id == generation.mailing_id,
-            mailings.c.status == MailingStatus.RECALLING,
-            mailings.c.generation == generation.number,
-        )
-        .values(
-            status=target,
-            recall_to=None,
-            needs_attention=reason,
-            finished_at=case((cancelled, _instant(now)), else_=None),
-        )
-        .returning(mailings.c.status)
-    ).one_or_none()
-    if row is None:
+def fail_recall(
+    connection: Connection, generation: Generation, reason: str, now: datetime, *, doubtful: bool = False
+) -> bool:
+    """What was handed over was not cancelled in time and goes. The rest is staged, paused or cancelled as was wished.
+
+    `doubtful`: nobody can tell whether it goes; then it is uncertain. True if this call did it.
+    """
+    status = _end(connection, generation, literal(True), {"needs_attention": reason}, now)
+    if status is None:
         return False
-    changed(
-        connection,
-        update(generations)
-        .where(
-            generations.c.mailing_id == generation.mailing_id,
-            generations.c.generation == generation.number,
-            generations.c.state == GenerationState.CANCELLING,
-        )
-        .values(state=GenerationState.OPEN),
-    )
-    if row.status == MailingStatus.CANCELLED:
+    log_attention(generation.mailing_id, reason)
+    if doubtful:
+        doubt(connection, generation, reason)
+    if status == MailingStatus.CANCELLED:
         waiting = batches.c.status.in_((BatchStatus.PENDING, BatchStatus.CLAIMED))
         changed(
             connection,
@@ -250,31 +212,21 @@ def fail_recall(connection: Connection, generation: Generation, reason: str, now
             .where(batches.c.mailing_id == generation.mailing_id, waiting)
             .values(status=BatchStatus.CANCELLED, claim_token=None, lease_until=None),
         )
-    log_move("mailing", generation.mailing_id, MailingStatus.RECALLING, row.status)
     return True
 
 
-def due_for_freeing(connection: Connection, now: datetime) -> list[Generation]:
-    """Cancelled generations whose hour is long past: their slots can be given back without reviving any mail."""
-    query = select(generations).where(
-        generations.c.state == GenerationState.CANCELLED, generations.c.send_at < now - FREED_AFTER
-    )
-    return [generation_of(row) for row in connection.execute(query.order_by(generations.c.send_at))]
-
-
-def note_freed(connection: Connection, generation: Generation) -> bool:
-    """SendGrid has forgotten the cancellation."""
-    done = changed(
+def doubt(connection: Connection, generation: Generation, reason: str) -> int:
+    """What was submitted under a generation's id is uncertain: it may have been thrown away. Returns how many batches."""
+    return changed(
         connection,
-        update(generations)
+        update(batches)
         .where(
-            generations.c.mailing_id == generation.mailing_id,
-            generations.c.generation == generation.number,
-            generations.c.state == GenerationState.CANCELLED,
+            batches.c.mailing_id == generation.mailing_id,
+            batches.c.generation == generation.number,
+            batches.c.status == BatchStatus.SUBMITTED,
         )
-        .values(state=GenerationState.FREED),
+        .values(status=BatchStatus.UNCERTAIN, problem=reason),
     )
-    return done == 1
 
 
 def due_for_decision(connection: Connection) -> list[tuple[int, int, datetime, bool]]:
@@ -289,5 +241,28 @@ def due_for_decision(connection: Connection) -> list[tuple[int, int, datetime, b
     return [(row[0], row[1], row[2], bool(row[3])) for row in connection.execute(query)]
 
 
-def _instant(at: datetime) -> Any:
-    return literal(at, mailings.c.finished_at.type)
+def _end(
+    connection: Connection,
+    generation: Generation,
+    condition: ColumnElement[bool],
+    values: dict[str, Any],
+    now: datetime,
+) -> MailingStatus | None:
+    """Let a mailing become what was wished; its new status, or None where this recall is over already."""
+    cancelled = mailings.c.recall_to == RecallTo.CANCELLED.value
+    ended_at = case((cancelled, literal(now, mailings.c.finished_at.type)), else_=None)
+    row = connection.execute(
+        update(mailings)
+        .where(
+            mailings.c.id == generation.mailing_id,
+            mailings.c.status == MailingStatus.RECALLING,
+            mailings.c.generation == generation.number,
+            condition,
+        )
+        .values(status=_TARGET, recall_to=None, finished_at=ended_at, **values)
+        .returning(mailings.c.status, mailings.c.generation)
+    ).one_or_none()
+    if row is None:
+        return None
+    log_move("mailing", generation.mailing_id, MailingStatus.RECALLING, row.status, generation=row.generation)
+    return MailingStatus(row.status)

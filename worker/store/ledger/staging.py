@@ -5,20 +5,20 @@ Each move is a conditional update, so the clock may repeat it. Taking back what 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, insert, or_, select, update
 
-from worker.domain.delivery import BatchStatus
 from worker.domain.mailing import MailingStatus
-from worker.domain.staging import CUTOFF, RESTAGE, Generation, GenerationState
+from worker.domain.staging import RESTAGE, Generation, GenerationState
 from worker.store.engine import Connection
-from worker.store.ledger.moves import changed, log_move
-from worker.store.tables import batches, generations, mailings
+from worker.store.ledger.moves import changed, log_attention, log_move
+from worker.store.tables import generations, mailings
 
-_NAMED = exists().where(generations.c.mailing_id == mailings.c.id, generations.c.generation == mailings.c.generation)
-_WAITS_FOR_ID = (mailings.c.status == MailingStatus.STAGED, mailings.c.planned_at.is_not(None), ~_NAMED)
+# Asked of the mailing's own row: two processes that reserved an id each cannot both find that there is none yet.
+_UNNAMED = mailings.c.sendgrid_batch_id.is_(None)
+_WAITS_FOR_ID = (mailings.c.status == MailingStatus.STAGED, mailings.c.planned_at.is_not(None), _UNNAMED)
 
 
 def open_generation(connection: Connection, mailing_id: int, number: int) -> Generation | None:
@@ -78,48 +78,39 @@ def open_under(connection: Connection, mailing_id: int, sendgrid_batch_id: str, 
 
 
 def leave_staging(connection: Connection, mailing_id: int, attention: str | None = None) -> bool:
-    """What has not been handed over goes at the hour, unstaged; what waits at SendGrid goes then as well."""
-    done = changed(
-        connection,
-        update(mailings)
-        .where(mailings.c.id == mailing_id, mailings.c.status == MailingStatus.STAGED)
-        .values(
-            status=MailingStatus.SENDING,
-            sendgrid_batch_id=None,
-            needs_attention=func.coalesce(attention, mailings.c.needs_attention),
-        ),
-    )
-    if done:
-        hold_until_hour(connection, mailing_id)
-        log_move("mailing", mailing_id, MailingStatus.STAGED, MailingStatus.SENDING)
-    return done == 1
-
-
-def hold_until_hour(connection: Connection, mailing_id: int) -> None:
-    """No batch that is still to go does so before the mailing's hour."""
-    hour = select(mailings.c.send_at).where(mailings.c.id == mailing_id).scalar_subquery()
-    waiting = batches.c.status.in_((BatchStatus.PENDING, BatchStatus.CLAIMED))
-    early = or_(batches.c.not_before.is_(None), batches.c.not_before < hour)
-    changed(
-        connection,
-        update(batches).where(batches.c.mailing_id == mailing_id, waiting, early).values(not_before=hour),
-    )
+    """A mailing without a batch id goes at its hour instead, unstaged. False where it has one, or is not staged."""
+    return _leave(connection, mailing_id, _UNNAMED, attention)
 
 
 def leave_late(connection: Connection, now: datetime) -> list[int]:
-    """Staged mailings that are unstaged by the time: at their hour, or too shortly before it to get a batch id."""
-    too_late = mailings.c.send_at <= now + RESTAGE
+    """Staged mailings that are unstaged by the time: at their hour, or too shortly before it to get a batch id.
+
+    What waits at SendGrid goes at the hour; what was not handed over by then is submitted from the hour on.
+    """
+    due = or_(mailings.c.send_at <= now, (mailings.c.send_at <= now + RESTAGE) & _UNNAMED)
     query = select(mailings.c.id).where(
-        mailings.c.status == MailingStatus.STAGED,
-        mailings.c.planned_at.is_not(None),
-        or_(mailings.c.send_at <= now, too_late & ~_NAMED),
+        mailings.c.status == MailingStatus.STAGED, mailings.c.planned_at.is_not(None), due
     )
-    return [one for one in connection.execute(query).scalars().all() if leave_staging(connection, one)]
+    return [one for one in connection.execute(query).scalars().all() if _leave(connection, one, due)]
 
 
-def until_cutoff(send_at: datetime, now: datetime) -> timedelta:
-    """How long mail under a batch id can still be taken back; negative where it cannot."""
-    return send_at - CUTOFF - now
+def _leave(
+    connection: Connection, mailing_id: int, condition: ColumnElement[bool], attention: str | None = None
+) -> bool:
+    values: dict[str, Any] = {"status": MailingStatus.SENDING, "sendgrid_batch_id": None}
+    if attention:
+        values["needs_attention"] = attention
+    done = changed(
+        connection,
+        update(mailings)
+        .where(mailings.c.id == mailing_id, mailings.c.status == MailingStatus.STAGED, condition)
+        .values(values),
+    )
+    if done:
+        log_move("mailing", mailing_id, MailingStatus.STAGED, MailingStatus.SENDING)
+        if attention:
+            log_attention(mailing_id, attention)
+    return done == 1
 
 
 def _only(connection: Connection, query: Select[Any]) -> Generation | None:
@@ -136,4 +127,5 @@ def generation_of(row: Row[Any]) -> Generation:
         send_at=row.send_at,
         state=GenerationState(row.state),
         cancel_asked_at=row.cancel_asked_at,
+        in_time=row.cancelled_at is not None,
     )
