@@ -28,6 +28,7 @@ from worker.cli.shape import (
 )
 from worker.cli.watching import reasons, staging_words, warm_up_words
 from worker.context import Context
+from worker.domain.calendar import oddity
 from worker.domain.issue import Issue
 from worker.domain.subscriber import Plan
 from worker.errors import BroadsheetError, UsageError
@@ -71,6 +72,9 @@ def send(
         str, typer.Option("--at", help='"monday 07:00", "07:00" or "2026-11-30 07:00"; now if left away.')
     ] = "",
     segment: Annotated[str, typer.Option("--segment", help="Instead of the issue's own audience.")] = "",
+    no_stage: Annotated[
+        bool, typer.Option("--no-stage", help="Hand nothing over before the hour; what has gone cannot be taken back.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     project: Project = HERE,
     as_json: AsJson = False,
@@ -93,6 +97,8 @@ def send(
     audience = preview_audience(context.engine, publication, chosen)
     total = sum(parts.get("audience", 0) for parts in audience.values())
     days = warm_up_days(context.engine, publication, total, hour.at)
+    if odd := oddity(hour.wall, hour.zone):
+        say(odd, console=err)
     if not as_json:
         _show(issue.title, chosen, audience, total, "now" if not at else local(hour.at, hour.zone))
         if days:
@@ -111,7 +117,7 @@ def send(
         hour=hour,
         batch_size=settings.batch_size,
         now=now,
-        staging=context.pace if settings.staging else None,
+        staging=context.pace if settings.staging and not no_stage else None,
     )
     if mailing_id is None:  # somebody was faster
         raise _second(issue, slug)
@@ -120,7 +126,14 @@ def send(
         tell_queue_is_away()
     if as_json:
         print_json(
-            {"mailing": mailing_id, "key": mailing.key, "send_at": hour.at, "audience": audience, "warm_up_days": days}
+            {
+                "mailing": mailing_id,
+                "key": mailing.key,
+                "send_at": hour.at,
+                "stage_at": mailing.stage_at,
+                "audience": audience,
+                "warm_up_days": days,
+            }
         )
     else:
         if words := staging_words(mailing):

@@ -49,6 +49,13 @@ def test_nothing_is_staged_where_the_setting_says_so(on, readers, monkeypatch):
     assert on("status", SAMPLE, "--json").json["stage_at"] is None
 
 
+def test_one_broadcast_can_be_sent_unstaged(on, readers):
+    ended = on("send", SAMPLE, "--yes", "--no-stage", "--at", in_three_hours())
+    assert ended.code == 0
+    assert "handed over from" not in ended.out
+    assert on("status", SAMPLE, "--json").json["stage_at"] is None
+
+
 def test_cancel_takes_back_what_was_handed_over_and_says_so(on, staged, context, work, mailroom):
     stage_mailing(context.engine, context.scheduler, staged)
     work(staged)
