@@ -18,6 +18,7 @@ from tests.support.staging import (
     in_ninety_minutes,
     open_id,
     planned_ahead,
+    set_hour,
     staged_mailing,
 )
 from worker.domain.mailing import MailingStatus
@@ -26,6 +27,7 @@ from worker.store.engine import open_engine, reading, writing
 from worker.store.ledger.mailings import cancel_mailing, get_mailing, pause_mailing
 from worker.store.ledger.recall import begin_recall, call_in_flight, due_for_recall, recalled_generation
 from worker.store.ledger.slots import one_at_a_time, take_slot
+from worker.store.ledger.staging import leave_late
 from worker.store.tables import generations
 
 STATEMENTS = 6  # of a start, and one more
@@ -76,6 +78,20 @@ def test_a_recall_in_the_middle_of_a_start_stops_it_or_waits_for_it(here, there,
         assert started.sendgrid_batch_id is not None, "it would go at once, an hour early"
         assert started.send_at is not None
     assert statuses(here, mailing_id)[0] == ("submitting" if started else "pending")
+
+
+def test_a_start_that_found_it_staged_does_not_start_once_its_hour_has_come(here, there):
+    mailing_id = staged_mailing(here)
+    batch = claim(here, mailing_id)
+
+    def strike():
+        set_hour(there, mailing_id, datetime.now(UTC))
+        with writing(there) as connection:
+            assert leave_late(connection, datetime.now(UTC)) == [mailing_id]
+
+    with after_statement(here, 1, strike):
+        assert start(here, batch) is None
+    assert start(here, batch).sendgrid_batch_id is None
 
 
 def test_nothing_is_claimed_once_a_recall_has_looked_for_calls(here, there):
@@ -133,7 +149,12 @@ def test_two_recalls_at_once_do_not_both_take_the_last_slot(here, there):
             return take_slot(connection, recalled_generation(connection, mailing_id), datetime.now(UTC))
 
     other = []
-    with after_statement(here, 2, lambda: other.append(Beside(lambda: take(there, mailings[1])))):
+
+    def beside():
+        other.append(Beside(lambda: take(there, mailings[1])))
+        other[0].join(1)  # where nothing holds it back, it has taken the slot by now
+
+    with after_statement(here, 3, beside):  # this one has counted, and not yet taken
         assert take(here, mailings[0])
     assert other[0].result() is False
     assert counts(here, mailings[0]).conserved
