@@ -25,7 +25,7 @@ from worker.usecases.sync_suppressions import sync_suppressions_daily as sync
 def plan_mailing(mailing_id: int) -> None:
     """Render a mailing's editions and freeze its audience."""
     context = _context()
-    due = plan(context.engine, mailing_id, context.prepare, datetime.now(UTC))
+    due = plan(context.engine, mailing_id, context.prepare, datetime.now(UTC), context.publication.late.grace)
     enqueue_hints(context.queue, due, window=fresh_window())
 
 

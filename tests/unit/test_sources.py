@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.support.rendering import PROJECT
 from worker import sources
+from worker.domain.late import Late, Lateness
 from worker.domain.segment import All, HasPlan, HasTag
 from worker.domain.subscriber import Plan
 from worker.errors import SourceError
@@ -270,3 +271,29 @@ def test_a_project_without_templates_or_publication_is_told(tmp_path: Path) -> N
         sources.read_templates(tmp_path)
     with pytest.raises(SourceError, match="no such file"):
         sources.read_publication(tmp_path)
+
+
+def test_lateness_is_the_publications_and_an_issue_may_say_otherwise(tmp_path):
+    write(tmp_path, "content/publication.toml", PUBLICATION + '[late]\npolicy = "expire"\ngrace = "90m"\n')
+    assert sources.read_publication(tmp_path).late == Lateness(Late.EXPIRE, timedelta(minutes=90))
+    assert issue(tmp_path, FRONT.replace("title:", "late: send\ntitle:")).late is Late.SEND
+    assert issue(tmp_path, FRONT).late is None
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('policy = "never"', "late.policy is none of send, ask, expire"),
+        ('grace = "soon"', "late.grace cannot be read: 'soon' is no length of time"),
+        ('patience = "2h"', "patience"),
+    ],
+)
+def test_a_wrong_lateness_names_its_key(tmp_path, table, words):
+    write(tmp_path, "content/publication.toml", f"{PUBLICATION}[late]\n{table}\n")
+    with pytest.raises(SourceError, match=words):
+        sources.read_publication(tmp_path)
+
+
+def test_an_issue_with_a_wrong_lateness_names_its_line(tmp_path):
+    with pytest.raises(SourceError, match="late"):
+        issue(tmp_path, FRONT.replace("title:", "late: perhaps\ntitle:"))

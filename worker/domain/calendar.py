@@ -35,6 +35,16 @@ def wall_time(at: datetime, zone: str) -> datetime:
     return at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
 
 
+def oddity(wall: datetime, zone: str) -> str:
+    """What is odd about a wall time where clocks change, as a sentence's end; empty for an ordinary one."""
+    meant = wall_time(instant(wall, zone), zone)
+    if meant != wall:
+        return f"{wall:%H:%M} does not exist that day in {zone}; it goes at {meant:%H:%M}"
+    if wall.replace(tzinfo=ZoneInfo(zone), fold=1).astimezone(UTC) != instant(wall, zone):
+        return f"{wall:%H:%M} comes twice that day in {zone}; it goes the first time"
+    return ""
+
+
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
 
+from worker.domain.late import Late
 from worker.domain.subscriber import Plan
 
 
@@ -41,6 +42,7 @@ class Issue:
     published_on: date | None = None
     audio: Audio | None = None
     comments: str = ""
+    late: Late | None = None  # None: as the publication says
 
 
 @dataclass(frozen=True, slots=True)

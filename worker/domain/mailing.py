@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from worker.domain.late import Late
+
 
 class MailingKind(StrEnum):
     """What a mailing is."""
@@ -51,18 +53,20 @@ class Uncertain(StrEnum):
 class KindRules:
     """One row of the table of kinds. `unconfirmed`: may reach a subscriber who has not confirmed yet.
 
-    `outsiders`: goes to an address written on the delivery, which need not be a subscriber's.
+    `outsiders`: goes to an address written on the delivery, which need not be a subscriber's. `late`: what happens when
+    its hour was missed, unless the mailing says otherwise.
     """
 
     queue: Queue
     uncertain: Uncertain
     unconfirmed: bool = False
     outsiders: bool = False
+    late: Late = Late.SEND
 
 
 KINDS: dict[MailingKind, KindRules] = {
-    MailingKind.BROADCAST: KindRules(Queue.BULK, Uncertain.HOLD),
-    MailingKind.STEP: KindRules(Queue.PROMPT, Uncertain.HOLD),
+    MailingKind.BROADCAST: KindRules(Queue.BULK, Uncertain.HOLD, late=Late.ASK),
+    MailingKind.STEP: KindRules(Queue.PROMPT, Uncertain.HOLD, late=Late.ASK),
     MailingKind.REWARD: KindRules(Queue.PROMPT, Uncertain.HOLD),
     MailingKind.CONFIRMATION: KindRules(Queue.PROMPT, Uncertain.RESEND, unconfirmed=True),
     MailingKind.WELCOME: KindRules(Queue.PROMPT, Uncertain.HOLD),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import time
 
+from worker.domain.late import Lateness
 from worker.domain.segment import Rule
 from worker.domain.warm_up import WarmUp
 
@@ -47,3 +48,4 @@ class Publication:
     segments: Mapping[str, Rule] = field(default_factory=dict)
     goal: Goal | None = None
     warm_up: WarmUp | None = None
+    late: Lateness = field(default_factory=Lateness)

@@ -18,8 +18,9 @@ from worker.domain.issue import Audio, Issue
 from worker.domain.subscriber import Plan
 from worker.errors import SourceError, UnknownIssue
 from worker.sources.frontmatter import Sheet
+from worker.sources.late import late_of
 
-ISSUE_KEYS = frozenset({"id", "title", "subject", "preview", "audience", "audio", "comments"})
+ISSUE_KEYS = frozenset({"id", "title", "subject", "preview", "audience", "audio", "comments", "late"})
 
 _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-(.+)")
 _AUDIO_KEYS = frozenset({"url", "minutes", "transcript", "apple", "spotify", "youtube"})
@@ -100,6 +101,7 @@ def issue_of(sheet: Sheet, slug: str, published_on: date | None = None) -> Issue
         published_on=published_on,
         audio=_audio(sheet),
         comments=sheet.url("comments"),
+        late=late_of(sheet),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from worker.domain.edition import Edition
 from worker.domain.mailing import Mailing, Queue
@@ -11,6 +11,7 @@ from worker.domain.segment import Rule
 from worker.domain.subscriber import Plan
 from worker.errors import BroadsheetError
 from worker.store.engine import Engine, reading, snapshot, writing
+from worker.store.ledger.lateness import decide_late
 from worker.store.ledger.mailings import get_mailing, pause_mailing
 from worker.store.ledger.plan import begin_planning, freeze_audience
 from worker.usecases.due import Due
@@ -19,13 +20,20 @@ from worker.usecases.due import Due
 Prepare = Callable[[Mailing], tuple[Mapping[Plan, Edition], Rule]]
 
 
-def plan_mailing(engine: Engine, mailing_id: int, prepare: Prepare, now: datetime) -> list[Due]:
+def plan_mailing(
+    engine: Engine, mailing_id: int, prepare: Prepare, now: datetime, grace: timedelta | None = None
+) -> list[Due]:
     """Plan a scheduled mailing; nothing happens where it is planned already, paused or cancelled.
+
+    With `grace`, what missed its hour by more is decided first, as the clock does: a job that waited for days in the
+    queue must not be faster than the clock.
 
     A text that cannot be rendered pauses the mailing with the reason instead of failing again on every tick. No
     transaction is open while it renders.
     """
     with writing(engine) as connection:
+        if grace is not None:
+            decide_late(connection, now, grace)
         if not begin_planning(connection, mailing_id):
             return []
     with reading(engine) as connection:

@@ -85,6 +85,7 @@ def schedule_broadcast(
                 zone=hour.zone,
                 batch_size=batch_size,
                 stage_at=stage_at,
+                late=issue.late or publication.late.policy,
             ),
             now,
         )

@@ -17,6 +17,7 @@ from worker.domain.publication import Publication
 from worker.store.engine import Engine, reading, writing
 from worker.store.installation import fenced_reason
 from worker.store.ledger.due import database_clock, due_for_planning, due_for_submitting
+from worker.store.ledger.lateness import decide_late
 from worker.store.ledger.recall import due_for_recall
 from worker.store.ledger.slots import due_for_freeing
 from worker.store.ledger.staging import due_for_id, leave_late
@@ -58,6 +59,7 @@ def tick(
     with writing(engine) as connection:
         at = now or database_clock(connection)
         leave_late(connection, at)
+        decide_late(connection, at, content.publication.late.grace)
         sweep(connection, at)
         decide_uncertain(connection, at, pace.steady(at))  # also what was swept just now
     advance_followups(engine, content.launches, content.steps, content.publication, at, batch_size)

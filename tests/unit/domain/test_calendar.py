@@ -1,14 +1,17 @@
 """Wall times and instants, on the odd days too."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import available_timezones
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.followups import wall
-from worker.domain.calendar import instant, wall_time, zone_exists
+from worker.domain.calendar import instant, oddity, wall_time, zone_exists
 
+walls = st.datetimes(min_value=wall("1990-01-01T00:00"), max_value=wall("2060-01-01T00:00"))
+every_zone = st.sampled_from(sorted(available_timezones()))
 zones = st.sampled_from(
     ["UTC", "Europe/Lisbon", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "America/St_Johns"]
 )
@@ -66,3 +69,37 @@ def test_a_wall_time_with_an_offset_is_refused():
 )
 def test_only_zones_of_the_database_exist(zone, exists):
     assert zone_exists(zone) is exists
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        (wall("2027-03-28T02:30"), "02:30 does not exist that day in Europe/Amsterdam; it goes at 03:30"),
+        (wall("2026-10-25T02:30"), "02:30 comes twice that day in Europe/Amsterdam; it goes the first time"),
+        (wall("2026-11-30T07:00"), ""),
+    ],
+)
+def test_what_is_odd_about_an_hour_is_said_in_words(written, words):
+    assert oddity(written, "Europe/Amsterdam") == words
+
+
+@given(
+    walls,
+    every_zone,
+)
+def test_every_wall_time_of_every_zone_has_one_instant_and_a_gap_only_moves_it_forward(written, zone):
+    at = instant(written, zone)
+    back = wall_time(at, zone)
+    assert instant(back, zone) == at
+    assert back >= written
+    assert (back == written) or "does not exist" in oddity(written, zone)
+
+
+@given(
+    walls,
+    st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=3)),
+    every_zone,
+)
+def test_a_day_or_more_later_on_the_wall_is_never_earlier(written, later, zone):
+    # Clocks are set by up to two hours at once, but for zones that skip or repeat a day (Samoa in 2011).
+    assert instant(written + later + timedelta(days=1), zone) >= instant(written, zone)

@@ -11,7 +11,8 @@ from sqlalchemy import Row, and_, case, insert, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.domain.delivery import BatchStatus
-from worker.domain.mailing import Mailing, MailingKind, MailingStatus
+from worker.domain.late import Late
+from worker.domain.mailing import KINDS, Mailing, MailingKind, MailingStatus
 from worker.domain.staging import RESTAGE, RecallTo
 from worker.domain.subscriber import Plan
 from worker.store.engine import Connection
@@ -50,6 +51,7 @@ class NewMailing:
     launch_id: str | None = None
     addressees: Sequence[NewAddressee] = ()
     stage_at: datetime | None = None
+    late: Late | None = None  # None: as the kind says
 
 
 def create_mailing(connection: Connection, new: NewMailing, now: datetime) -> int | None:
@@ -69,6 +71,7 @@ def create_mailing(connection: Connection, new: NewMailing, now: datetime) -> in
             batch_size=new.batch_size,
             launch_id=new.launch_id,
             stage_at=new.stage_at,
+            late=new.late or KINDS[new.kind].late,
             created_at=now,
         )
         .on_conflict_do_nothing(index_elements=["key"])
@@ -144,7 +147,8 @@ def resume_mailing(connection: Connection, mailing_id: int) -> bool:
     status = connection.execute(
         update(mailings)
         .where(mailings.c.id == mailing_id, mailings.c.status == MailingStatus.PAUSED)
-        .values(status=target, needs_attention=null())
+        # Whoever resumes has decided: it is not asked again that it is late.
+        .values(status=target, needs_attention=null(), late=Late.SEND)
         .returning(mailings.c.status)
     ).scalar_one_or_none()
     if status is not None:

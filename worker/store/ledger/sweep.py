@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 
 from worker.domain.delivery import OPEN_BATCHES, BatchStatus
 from worker.domain.mailing import KINDS, MailingStatus, Uncertain
@@ -46,12 +46,12 @@ def sweep(connection: Connection, now: datetime) -> Swept:
 
 
 def finish_mailings(connection: Connection, now: datetime) -> int:
-    """Finish every planned mailing without an open batch, once its hour has come: until then, staged mail only waits."""
+    """Finish every planned mailing without an open batch; a staged one once its hour has come, for until then it waits."""
     open_batch = exists().where(batches.c.mailing_id == mailings.c.id, batches.c.status.in_(OPEN_BATCHES))
     done = (
         mailings.c.status == MailingStatus.SENDING,
         mailings.c.planned_at.is_not(None),
-        mailings.c.send_at <= now,
+        or_(mailings.c.stage_at.is_(None), mailings.c.send_at <= now),
         ~open_batch,
     )
     ids = connection.execute(select(mailings.c.id).where(*done)).scalars().all()
