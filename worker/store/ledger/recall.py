@@ -137,9 +137,9 @@ def anything_waits(connection: Connection, generation: Generation) -> bool:
 
 def note_in_time(connection: Connection, generation: Generation, now: datetime) -> None:
     """SendGrid has said yes to the cancellation by `now`. Where that is early enough, it is remembered: it will hold."""
-    if now < generation.send_at - OBEYS:
-        early = update(generations).where(is_generation(generation), generations.c.cancelled_at.is_(None))
-        changed(connection, early.values(cancelled_at=now))
+    in_time = generations.c.send_at > now + OBEYS
+    unknown = generations.c.cancelled_at.is_(None)
+    changed(connection, update(generations).where(is_generation(generation), in_time, unknown).values(cancelled_at=now))
 
 
 def finish_recall(connection: Connection, generation: Generation, now: datetime, *, unused: bool = False) -> bool:
