@@ -135,6 +135,7 @@ class Context:
             lease_seconds=self.settings.lease_seconds,
             sandbox=self.settings.sendgrid_sandbox,
             pace=self._pace(publication),
+            call_seconds=self.settings.call_deadline_seconds,
         )
 
     def prepare(self, mailing: Mailing) -> tuple[Mapping[Plan, Edition], Rule]:

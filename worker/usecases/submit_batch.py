@@ -72,7 +72,7 @@ def start(desk: Desk, ready: ReadyBatch) -> Outgoing | Round | Wait | Part:
     Wait or Part: there are not enough tokens; the batch stays claimed, and nothing was taken. A batch for which something
     is raised is given back and counted, and the next one may go.
     """
-    call_by = _awake() + desk.terms.lease_seconds / 3  # with the usual settings the whole deadline still fits then
+    call_by = _awake() + desk.terms.delay_seconds
     try:
         begun = _start(desk, ready)
     except Exception as broken:

@@ -12,7 +12,9 @@ from worker.store.installation import Mark
 
 @dataclass(frozen=True)
 class Terms:
-    """`lease_seconds` is longer than the provider's deadline; `slice_seconds` is how long one job goes on claiming."""
+    """`lease_seconds` is longer than `call_seconds`, the provider's deadline (0: as good as none); `slice_seconds` is how
+    long one job goes on claiming.
+    """
 
     publication: Publication
     base_url: str
@@ -22,6 +24,12 @@ class Terms:
     sandbox: bool = False
     slice_seconds: float = 20.0
     pace: Pace = UNLIMITED
+    call_seconds: float = 0.0
+
+    @property
+    def delay_seconds(self) -> float:
+        """So long after its start a call may begin: its whole deadline still fits into the lease then."""
+        return min(self.lease_seconds / 3, self.lease_seconds - self.call_seconds)
 
     @property
     def lease_millis(self) -> int:
