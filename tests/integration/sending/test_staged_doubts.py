@@ -212,3 +212,9 @@ def test_a_worker_that_thaws_in_the_middle_of_a_call_after_a_recall(make_context
     seen = mailing_row(context.engine, mailing_id).needs_attention
     assert seen == (ESCAPED if late_mail == "deliver" else None)
     check_invariants(context.engine)
+
+
+def test_a_call_begins_only_while_its_whole_deadline_fits_into_the_lease(make_context, mailroom):
+    usual = make_context(mailroom.url, lease_seconds=30, call_deadline_seconds=20)
+    tight = make_context(mailroom.url, lease_seconds=6, call_deadline_seconds=5)
+    assert (usual.terms.delay_seconds, tight.terms.delay_seconds) == (10, 1)

@@ -26,9 +26,11 @@ from tests.support.staging import (
 from worker.domain.delivery import Outcome, SkipReason
 from worker.domain.mailing import MailingStatus
 from worker.domain.staging import CUTOFF, ID_AGE, RecallTo
+from worker.domain.verdict import Doubt, Verdict
 from worker.store.engine import reading, writing
 from worker.store.ledger import settle
 from worker.store.ledger.claim import release_claim
+from worker.store.ledger.decide import decide_batch
 from worker.store.ledger.escaped import ESCAPED, note_escaped, note_gone_early
 from worker.store.ledger.mailings import cancel_mailing, get_mailing, pause_mailing, resume_mailing
 from worker.store.ledger.outcomes import record_outcomes
@@ -386,3 +388,14 @@ def test_what_is_said_of_mail_that_was_taken_back_is_no_outcome_of_the_mail_that
         record_outcomes(connection, dropped)
     with reading(engine) as connection:
         assert connection.execute(select(deliveries.c.outcome)).scalars().all() == [None, None]
+
+
+def test_an_uncertain_batch_is_not_sent_again_by_hand_while_its_mailing_is_staged(engine):
+    mailing_id = staged_mailing(engine)
+    batch_id = lose(engine, mailing_id).batch.id
+    with writing(engine) as connection:
+        assert not decide_batch(connection, batch_id, Doubt.UNCERTAIN, Verdict.AGAIN, NOW)
+    set_hour(engine, mailing_id, datetime.now(UTC))
+    with writing(engine) as connection:
+        leave_late(connection, datetime.now(UTC))
+        assert decide_batch(connection, batch_id, Doubt.UNCERTAIN, Verdict.AGAIN, NOW)

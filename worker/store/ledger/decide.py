@@ -43,11 +43,14 @@ CONTRADICTED: ColumnElement[bool] = and_(
 def decide_batch(connection: Connection, batch_id: int, doubt: Doubt, verdict: Verdict, now: datetime) -> bool:
     """Carry out a verdict. False where the batch is not in that doubt any more, or its mailing does not allow it.
 
-    Nothing is decided while a mailing is recalled, and nothing of a cancelled one is sent again.
+    Nothing is decided while a mailing is recalled, and nothing of a cancelled one is sent again; nor what is uncertain
+    while its mailing is staged.
     """
     if verdict not in VERDICTS[doubt]:
         raise ValueError(f"a batch that is {doubt} cannot be decided as {verdict}")
     closed = [MailingStatus.RECALLING, *([MailingStatus.CANCELLED] if verdict is Verdict.AGAIN else [])]
+    if doubt is Doubt.UNCERTAIN and verdict is Verdict.AGAIN:
+        closed.append(MailingStatus.STAGED)  # under the same batch id both would go; the clock takes back and restages
     allowed = exists().where(mailings.c.id == batches.c.mailing_id, mailings.c.status.not_in(closed))
     row = connection.execute(
         update(batches)
