@@ -20,8 +20,10 @@ from worker.queue.hints import clock_window, enqueue_hints
 from worker.queue.stopping import StopFlag
 from worker.store.clock_lease import hold_clock, note_tick, release_clock
 from worker.store.engine import Engine
+from worker.store.installation import Mark
 from worker.usecases.due import Due
 from worker.usecases.tick import tick
+from worker.usecases.watch_restore import look_for_restore
 
 if TYPE_CHECKING:
     from worker.context import Context
@@ -35,6 +37,7 @@ STEP_SECONDS = 1.0  # how often the lease is renewed or tried for: another clock
 def find_due(context: Context, now: datetime | None = None) -> list[Due]:
     """One tick: what is due at `now`, or at the database's time where none is given. Running it again is harmless."""
     settings = context.settings
+    look_for_restore(context.engine, Mark(settings.path(settings.state_dir)))
     return tick(
         context.engine,
         context.content,

@@ -28,6 +28,7 @@ from worker.domain.staging import CUTOFF
 from worker.errors import UsageError
 from worker.store.engine import writing
 from worker.store.installation import Mark, lift_fence
+from worker.store.ledger.doubts import set_aside_forgotten
 from worker.store.ledger.mailings import cancel_mailing, pause_mailing, resume_mailing
 from worker.usecases.due import Due
 from worker.usecases.overview import find_by_words, overview
@@ -63,7 +64,10 @@ def resume(
     if after_restore:
         with writing(context.engine) as connection:
             Mark(context.settings.path(context.settings.state_dir)).forget(connection)
+            held = set_aside_forgotten(connection)
             lift_fence(connection)
+        if held:
+            say(f"{held:,} batches went out in part at least and are set aside: `broadsheet reconcile`.", console=err)
         say("The fence is lifted: what this database holds as pending will be sent.", console=err)
     if not slug:
         if not after_restore:

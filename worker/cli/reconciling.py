@@ -118,6 +118,10 @@ def print_known(known: Reconciliation) -> None:
     for problem in (mailing.needs_attention, known.fenced):
         if problem:
             say(("needs attention: ", "bold red"), problem)
+    if known.fenced and mailing.planned_at is None:
+        say(
+            f"It is not planned in this database. If it went out, `broadsheet cancel {mailing.id}` keeps it from going again."
+        )
     if not known.doubtful:
         say("Nothing is left to decide.")
         return
@@ -176,7 +180,7 @@ def _ask(yes: bool, mailing: Mailing, chosen: Sequence[Doubtful], verdict: Verdi
     readers = sum(one.readers for one in chosen)
     named = f"batch {', '.join(str(one.batch_id) for one in chosen)} ({readers:,} readers)"
     agree(yes, f"Decide for {named} that {_CHOICES[verdict]}?", "Nothing was decided.")
-    twice = [one for one in chosen if one.doubt is Doubt.UNCERTAIN]
+    twice = [one for one in chosen if one.doubt in (Doubt.UNCERTAIN, Doubt.FORGOTTEN)]
     if verdict is Verdict.AGAIN and twice:
         agree(yes, _twice_words(mailing, twice), "Nothing was decided.")
 

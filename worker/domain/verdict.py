@@ -26,6 +26,6 @@ class Doubt(StrEnum):
 VERDICTS: dict[Doubt, tuple[Verdict, ...]] = {
     Doubt.UNCERTAIN: (Verdict.SUBMITTED, Verdict.AGAIN, Verdict.REFUSED),
     Doubt.SET_ASIDE: (Verdict.AGAIN, Verdict.REFUSED),
-    Doubt.FORGOTTEN: (Verdict.SUBMITTED, Verdict.REFUSED),
+    Doubt.FORGOTTEN: (Verdict.SUBMITTED, Verdict.AGAIN, Verdict.REFUSED),
     Doubt.CONTRADICTED: (Verdict.AGAIN,),
 }

@@ -73,9 +73,28 @@ class Mark:
         known: int = connection.execute(select(func.coalesce(func.max(submissions.c.id), 0))).scalar_one()
         return seen > known
 
+    def catch_up(self, connection: Connection) -> None:
+        """Raise the mark to what the database knows, other hosts' submissions among it."""
+        known: int = connection.execute(select(func.coalesce(func.max(submissions.c.id), 0))).scalar_one()
+        if known:
+            self.note(identity(connection), known)
+
+    def disowns(self, connection: Connection, submission_id: int) -> bool:
+        """Whether a number just given, not committed yet, was given before: the database went back under its workers.
+
+        Another worker's later number may be noted already; then the database knows that one too.
+        """
+        seen = self._seen(self._path(identity(connection)))
+        if submission_id > seen:
+            return False
+        others = select(func.coalesce(func.max(submissions.c.id), 0)).where(submissions.c.id != submission_id)
+        return seen > int(connection.execute(others).scalar_one())
+
     def forget(self, connection: Connection) -> None:
         """Take the database as it is for the truth (an operator's decision after a restore)."""
-        self._path(identity(connection)).unlink(missing_ok=True)
+        path = self._path(identity(connection))
+        self._noted.pop(path, None)
+        path.unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"mark-{name}"

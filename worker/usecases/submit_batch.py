@@ -41,6 +41,7 @@ from worker.usecases.break_off import break_off, call_off, may_pass_by_itself
 from worker.usecases.desk import Desk, category
 from worker.usecases.ready_batch import ReadyBatch, write_addressees
 from worker.usecases.take_turns import take
+from worker.usecases.watch_restore import Restored, fence_if_restored
 
 EVERYBODY = 10  # so many rows refused for one reason, and no other in the batch: then it is not the rows
 RATE_LIMIT_PAUSE = timedelta(seconds=10)  # where a 429 names no time
@@ -75,6 +76,9 @@ def start(desk: Desk, ready: ReadyBatch) -> Outgoing | Round | Wait | Part:
     call_by = _awake() + desk.terms.delay_seconds
     try:
         begun = _start(desk, ready)
+    except Restored:  # the batch stays claimed until its lease runs out, in the database as it is now
+        fence_if_restored(desk.engine, desk.terms.mark)
+        return Round.STOP
     except Exception as broken:
         if may_pass_by_itself(broken):
             raise
@@ -116,6 +120,8 @@ def _start(desk: Desk, ready: ReadyBatch) -> _Begun | Round | Wait | Part:
             release_claim(connection, ready.batch)
             return_tokens(connection, taken, len(ready.owed))
             return Round.STOP
+        if started.submission_id and desk.terms.mark.disowns(connection, started.submission_id):
+            raise Restored
         addressees = _addressees(connection, desk, ready, started)
         return_tokens(connection, taken, len(ready.owed) - len(addressees))
     return _Begun(started, addressees, taken) if addressees else Round.GO_ON

@@ -60,7 +60,7 @@ def decide_batch(connection: Connection, batch_id: int, doubt: Doubt, verdict: V
     ).one_or_none()
     if row is None:
         return False
-    if doubt is Doubt.FORGOTTEN:
+    if doubt is Doubt.FORGOTTEN and verdict is not Verdict.AGAIN:
         _remember(connection, batch_id, row.generation, now)
     _write_down(connection, batch_id, verdict, now)
     if verdict is Verdict.AGAIN:

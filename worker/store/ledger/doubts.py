@@ -13,6 +13,7 @@ from worker.domain.delivery import BatchStatus
 from worker.domain.verdict import Doubt
 from worker.store.engine import Connection
 from worker.store.ledger.decide import CONTRADICTED
+from worker.store.ledger.set_aside import put_aside
 from worker.store.tables import batches, deliveries, editions, events, submissions
 
 
@@ -57,6 +58,7 @@ class Report:
     received_at: datetime
 
 
+_PENDING_MAILINGS = select(batches.c.mailing_id).where(batches.c.status == BatchStatus.PENDING).distinct()
 _foreign_event = exists().where(submissions.c.key == events.c.submission_key)
 _owed = (deliveries.c.skipped_reason.is_(None), deliveries.c.refused_reason.is_(None))
 
@@ -94,6 +96,16 @@ def read_doubts(connection: Connection, mailing_id: int, *, restored: bool) -> l
         .order_by(batches.c.id)
     )
     return [_doubtful(connection, row, foreign) for row in connection.execute(query).all()]
+
+
+def set_aside_forgotten(connection: Connection) -> int:
+    """Before a fence is lifted: batches of which mail was reported that this database knows nothing of are set aside."""
+    held = 0
+    for mailing_id in connection.execute(_PENDING_MAILINGS).scalars().all():
+        for batch_id, readers in sorted(_foreign_readers(connection, mailing_id).items()):
+            why = f"{readers:,} of its readers have mail from a submission that this database has forgotten"
+            held += put_aside(connection, batch_id, why)
+    return held
 
 
 def newest_report(connection: Connection) -> Report | None:
