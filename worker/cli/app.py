@@ -3,6 +3,7 @@
 from worker.cli import (
     authoring,
     control,
+    correcting,
     demo,
     doctor,
     list_deliveries,
@@ -19,6 +20,7 @@ __all__ = [
     "app",
     "authoring",
     "control",
+    "correcting",
     "demo",
     "doctor",
     "list_deliveries",

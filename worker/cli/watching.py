@@ -28,6 +28,7 @@ from worker.domain.delivery import Counts, DeliveryState
 from worker.domain.mailing import Mailing, MailingStatus, Queue
 from worker.domain.staging import CUTOFF
 from worker.errors import UsageError
+from worker.usecases.correct_mailing import source_changed
 from worker.usecases.foresee_pace import warm_up_days
 from worker.usecases.overview import Overview, find_by_words, latest, overview
 
@@ -51,10 +52,13 @@ def status(
         follow(context.engine, mailing.id)
     seen = overview(context.engine, mailing.id)
     days = _days_left(context, seen)
+    edited = source_changed(context.engine, context.settings.project, mailing)
     if as_json:
-        print_json(as_dict(seen) | {"warm_up_days": days})
+        print_json(as_dict(seen) | {"warm_up_days": days, "text_changed": edited})
     else:
         print_overview(seen)
+        if edited:
+            say(f"The text has changed since it was planned: `broadsheet diff {mailing.id}` shows how.")
         if days:
             say(warm_up_words(days))
     if needs_attention(seen):

@@ -45,7 +45,11 @@ class MergeTag:
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """A rendered mail for one plan. `id` is None until the ledger has frozen it."""
+    """A rendered mail for one plan. `id` is None until the ledger has frozen it.
+
+    `source_hash` is that of the text it was made from (worker/domain/issue.py); a live count or an expired card changes
+    the edition and not the source.
+    """
 
     plan: Plan
     subject: str
@@ -55,6 +59,7 @@ class Edition:
     merge_tags: tuple[MergeTag, ...]
     revision: int = 1
     id: int | None = None
+    source_hash: str = ""
 
     @property
     def hash(self) -> str:

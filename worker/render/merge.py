@@ -55,6 +55,7 @@ class MergeWriter:
         names = {tag.name for tag in tags}
         self._unsubscribe_base = base_url.rstrip("/") + LINK_PATHS[MergeName.UNSUBSCRIBE_LINK]
         self._signer, self._mailing_id, self._launch_id = signer, mailing_id, launch_id or ""
+        self.counts_referrals = MergeName.REFERRAL_COUNT in names
         self._refers, self._applies = MergeName.REFERRAL_LINK in names, MergeName.APPLY_LINK in names
         self._name_in_url = any(tag.name is MergeName.FIRST_NAME and tag.place is Place.URL for tag in tags)
         self._forms = {

@@ -1,8 +1,6 @@
 """Every table, as SQLAlchemy Core. Who may write what: `worker/store/ledger/` alone writes mailings' states,
 batches, submissions, deliveries and exclusions; the other store modules write the tables they are named for.
-
-A change here needs a migration in worker/store/migrations/ and a line in CHANGELOG.md.
-"""
+A change here needs a migration in worker/store/migrations/ and a line in CHANGELOG.md."""
 
 from __future__ import annotations
 
@@ -154,6 +152,7 @@ editions = Table(
     Column("text", Text, nullable=False),
     Column("merge_tags", Text, nullable=False),  # JSON
     Column("hash", Text, nullable=False),
+    Column("source_hash", Text, nullable=False, server_default=""),  # of what the author wrote
     UniqueConstraint("mailing_id", "plan", "revision"),
 )
 

@@ -5,62 +5,60 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from worker.domain.edition import Edition, MergeName
+from worker.domain.edition import Edition
 from worker.domain.mailing import Mailing, MailingKind
 from worker.providers.base import Provider
 from worker.render.merge import MergeWriter
-from worker.store.engine import Engine, reading, writing
-from worker.store.installation import fence, identity
+from worker.store.engine import Connection, Engine, reading
+from worker.store.installation import identity
 from worker.store.ledger.frozen import read_editions
 from worker.store.ledger.mailings import get_mailing
 from worker.usecases.terms import Terms
-
-RESTORED = (
-    "this database knows fewer submissions than were made: it was restored from a backup and could mail people again; "
-    "compare it with SendGrid's activity, then run `broadsheet resume --after-restore`"
-)
+from worker.usecases.watch_restore import look_for_restore
 
 
 @dataclass(frozen=True)
 class Desk:
-    """`editions` and `writers` by edition id; `identity` is the database's."""
+    """`editions` and `writers` by edition id; `identity` is the database's. A correction may add to them: see `learn`."""
 
     engine: Engine
     provider: Provider
     terms: Terms
     mailing: Mailing
-    editions: Mapping[int, Edition]
-    writers: Mapping[int, MergeWriter]
+    editions: dict[int, Edition]
+    writers: dict[int, MergeWriter]
     identity: str
-    counts_referrals: bool
+
+    @property
+    def counts_referrals(self) -> bool:
+        """Whether any text says how many friends a reader brought."""
+        return any(writer.counts_referrals for writer in self.writers.values())
+
+    def learn(self, connection: Connection, edition_id: int) -> None:
+        """Read the editions again where a batch names one that came after this desk was opened."""
+        if edition_id not in self.editions:
+            self.editions.update(read_editions(connection, self.mailing.id))
+            self.writers.update(_writers(self.editions, self.mailing, self.terms))
 
 
 def open_desk(engine: Engine, provider: Provider, mailing_id: int, terms: Terms) -> Desk | None:
     """None where there is no such mailing, or where the database turns out to be an old copy (then it is fenced)."""
+    if look_for_restore(engine, terms.mark):
+        return None
     with reading(engine) as connection:
-        restored = terms.mark.is_ahead_of(connection)
         mailing = get_mailing(connection, mailing_id)
         editions = read_editions(connection, mailing_id)
         name = identity(connection)
-    if restored and _fence_if_restored(engine, terms):
-        return None
     if mailing is None:
         return None
-    writers = {
+    return Desk(engine, provider, terms, mailing, editions, _writers(editions, mailing, terms), name)
+
+
+def _writers(editions: Mapping[int, Edition], mailing: Mailing, terms: Terms) -> dict[int, MergeWriter]:
+    return {
         edition_id: MergeWriter(edition.merge_tags, terms.base_url, terms.signer, mailing.id, mailing.launch_id)
         for edition_id, edition in editions.items()
     }
-    counts = any(tag.name is MergeName.REFERRAL_COUNT for edition in editions.values() for tag in edition.merge_tags)
-    return Desk(engine, provider, terms, mailing, editions, writers, name, counts)
-
-
-def _fence_if_restored(engine: Engine, terms: Terms) -> bool:
-    """Look again, later: the first look's snapshot may be older than what another worker has committed and noted since."""
-    with writing(engine) as connection:
-        restored = terms.mark.is_ahead_of(connection)
-        if restored:
-            fence(connection, RESTORED)
-    return restored
 
 
 def category(mailing: Mailing) -> str:

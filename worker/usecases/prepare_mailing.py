@@ -36,7 +36,9 @@ def prepare_mailing(
         text, message = find_text(project, mailing.source)
     templates = Templates(sources.read_templates(project), sources.read_theme(project))
     facts = gather_facts(engine, project, base_url=base_url, now=now)
-    editions = render_editions(text, publication, templates, facts, message)
+    source = text.source_hash
+    rendered = render_editions(text, publication, templates, facts, message)
+    editions = {plan: replace(one, source_hash=source) for plan, one in rendered.items()}
     if mailing.kind is MailingKind.TEST:
         editions = {plan: replace(one, subject=TEST_PREFIX + one.subject) for plan, one in editions.items()}
     return editions, rule

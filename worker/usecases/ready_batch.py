@@ -40,6 +40,7 @@ def make_ready(desk: Desk) -> ReadyBatch | None:
             with writing(desk.engine) as connection:
                 batch = claim_batch(connection, desk.mailing.id, desk.terms.lease_millis)
                 if batch is not None:
+                    desk.learn(connection, batch.edition_id)
                     owed = read_owed(connection, batch, desk.mailing, count_referrals=desk.counts_referrals)
                 elif not has_claimable(connection, desk.mailing.id):
                     return None

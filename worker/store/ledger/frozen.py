@@ -28,6 +28,7 @@ def read_editions(connection: Connection, mailing_id: int) -> dict[int, Edition]
             ),
             revision=row.revision,
             id=row.id,
+            source_hash=row.source_hash,
         )
         for row in rows
     }

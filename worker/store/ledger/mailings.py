@@ -52,6 +52,7 @@ class NewMailing:
     addressees: Sequence[NewAddressee] = ()
     stage_at: datetime | None = None
     late: Late | None = None  # None: as the kind says
+    corrects_id: int | None = None
 
 
 def create_mailing(connection: Connection, new: NewMailing, now: datetime) -> int | None:
@@ -71,6 +72,7 @@ def create_mailing(connection: Connection, new: NewMailing, now: datetime) -> in
             batch_size=new.batch_size,
             launch_id=new.launch_id,
             stage_at=new.stage_at,
+            corrects_id=new.corrects_id,
             late=new.late or KINDS[new.kind].late,
             created_at=now,
         )
@@ -227,4 +229,5 @@ def _mailing(row: Row[Any]) -> Mailing:
         finished_at=row.finished_at,
         stage_at=row.stage_at,
         recall_to=row.recall_to,
+        corrects_id=row.corrects_id,
     )

@@ -8,7 +8,7 @@ Repeating it has no effect.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,6 +40,7 @@ from worker.domain.subscriber import Plan, SubscriberStatus
 from worker.errors import LedgerError
 from worker.store.engine import Connection
 from worker.store.ledger.eligibility import skip_reason
+from worker.store.ledger.holders import has_another_text
 from worker.store.ledger.mailings import pause_mailing
 from worker.store.ledger.moves import changed, log_move
 from worker.store.segments import where
@@ -126,7 +127,8 @@ def freeze_audience(
         return None
     batch_size = connection.execute(select(mailings.c.batch_size).where(mailings.c.id == mailing.id)).scalar_one()
     # A subquery, not a CTE: a statement that begins with WITH has no row count on SQLite.
-    people = _candidates(connection, mailing, rule).subquery("people")
+    texts = {edition.source_hash for edition in prepared.values()}
+    people = _candidates(connection, mailing, rule, texts).subquery("people")
     candidates, sizes = _count(connection, people)
     excluded = _exclude(connection, mailing, people)
     audience = sum(
@@ -163,8 +165,10 @@ def count_audience(
     return found
 
 
-def _candidates(connection: Connection, mailing: Mailing, rule: Rule) -> Select[Any]:
+def _candidates(connection: Connection, mailing: Mailing, rule: Rule, texts: Collection[str]) -> Select[Any]:
     """(subscriber_id, address_key, address, plan, reason) of everybody this mailing is about."""
+    if mailing.corrects_id is not None:
+        return _people(mailing.kind, mailing.launch_id).where(has_another_text(mailing.corrects_id, texts))
     named = connection.execute(select(addressees).where(addressees.c.mailing_id == mailing.id).limit(1)).first()
     if named is None:
         return _by_rule(mailing.kind, mailing.launch_id, rule)
@@ -217,7 +221,7 @@ def _freeze_edition(
     connection: Connection, mailing: Mailing, people: Subquery, edition: Edition, size: int, batch_size: int
 ) -> int:
     eligible = (people.c.plan == edition.plan.value, people.c.reason.is_(None))
-    edition_id = _keep_edition(connection, mailing, edition)
+    edition_id = keep_edition(connection, mailing.id, edition)
     numbers = range(-(-size // batch_size))
     rows = [
         {
@@ -263,12 +267,13 @@ def _freeze_edition(
     return changed(connection, insert(deliveries).from_select(columns, owed.order_by(numbered.c.subscriber_id)))
 
 
-def _keep_edition(connection: Connection, mailing: Mailing, edition: Edition) -> int:
+def keep_edition(connection: Connection, mailing_id: int, edition: Edition) -> int:
+    """Freeze one edition of a mailing; its id."""
     tags = [[t.tag, t.name.value, t.fallback, t.place.value] for t in edition.merge_tags]
     kept: int = connection.execute(
         insert(editions)
         .values(
-            mailing_id=mailing.id,
+            mailing_id=mailing_id,
             plan=edition.plan,
             revision=edition.revision,
             subject=edition.subject,
@@ -277,6 +282,7 @@ def _keep_edition(connection: Connection, mailing: Mailing, edition: Edition) ->
             text=edition.text,
             merge_tags=json.dumps(tags, ensure_ascii=False),
             hash=edition.hash,
+            source_hash=edition.source_hash,
         )
         .returning(editions.c.id)
     ).scalar_one()

@@ -26,6 +26,7 @@ _CAME_BACK = "type IN ('blocked', 'bounced')"
 def upgrade() -> None:
     _mailings()
     _deliveries()
+    op.add_column("editions", sa.Column("source_hash", sa.Text(), server_default="", nullable=False))
     op.add_column("batches", sa.Column("swept", sa.Integer(), server_default="0", nullable=False))
     op.add_column("batches", sa.Column("set_aside", sa.Text(), nullable=True))
     op.add_column("batches", sa.Column("made_after", Id, nullable=True))
