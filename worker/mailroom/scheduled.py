@@ -131,7 +131,7 @@ class ScheduledMail:
             now = self._look(batch_id)
             if batch_id in self._holds:
                 raise Refusal(400, "This batch id has a status already; update or delete it.", "batch_id")
-            if len(self._holds) >= SLOTS:
+            if len(self.statuses()) >= SLOTS:
                 raise Refusal(400, f"At most {SLOTS} scheduled sends can be paused or cancelled at a time.")
             if self._late_cancel == "refuse" and any(one.due - now < TOO_LATE_SECONDS for one in self._under(batch_id)):
                 raise Refusal(400, "It is less than 10 minutes to the scheduled time.", "batch_id")
@@ -158,10 +158,9 @@ class ScheduledMail:
                 self._look_again(batch_id)
 
     def statuses(self) -> dict[str, Status]:
-        """Every id that has one."""
+        """Every id that has one and has not ended."""
         with self._lock:
-            self._forget()
-            return {batch_id: hold.status for batch_id, hold in self._holds.items()}
+            return {batch_id: hold.status for batch_id, hold in self._holds.items() if self.known(batch_id)}
 
     # --- for whoever looks
 
@@ -218,8 +217,8 @@ class ScheduledMail:
         return self._holds[batch_id]
 
     def _forget(self) -> None:
-        """Ids end after ten days, and what was asked for them ends with them."""
-        for batch_id in [one for one in self._holds if not self.known(one)]:
+        """Ids end after ten days. What was asked for them is no longer told, but holds for what still waits."""
+        for batch_id in [one for one in self._holds if not self.known(one) and not self._under(one)]:
             del self._holds[batch_id]
 
     def _under(self, batch_id: str) -> list[Parcel]:
