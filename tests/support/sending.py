@@ -12,6 +12,7 @@ from tests.support.makers import make_subscribers
 from worker import sources
 from worker.config import Settings
 from worker.context import Context
+from worker.domain.late import Late
 from worker.store.engine import reading, writing
 from worker.store.tables import batches, deliveries, mailings, submissions
 from worker.usecases.plan_mailing import plan_mailing
@@ -52,7 +53,7 @@ def mailing_for(context, readers, batch_size=1_000):
     """The id of a mailing planned for so many free readers, with the plain editions of tests/support/ledger.py."""
     with writing(context.engine) as connection:
         make_subscribers(connection, readers)
-    return planned_mailing(context.engine, batch_size=batch_size)
+    return planned_mailing(context.engine, batch_size=batch_size, late=Late.SEND)  # its hour is past on the real clock
 
 
 def broadcast_sample(context, batch_size=1_000, segment="everyone"):

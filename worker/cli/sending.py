@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -38,7 +39,13 @@ from worker.store.ledger.mailings import find_mailing
 from worker.usecases.due import Due
 from worker.usecases.foresee_pace import warm_up_days
 from worker.usecases.overview import overview
-from worker.usecases.schedule_broadcast import broadcast_key, preview_audience, read_hour, schedule_broadcast
+from worker.usecases.schedule_broadcast import (
+    broadcast_key,
+    preview_audience,
+    preview_hours,
+    read_hour,
+    schedule_broadcast,
+)
 from worker.usecases.send_test import send_test
 
 
@@ -72,6 +79,9 @@ def send(
         str, typer.Option("--at", help='"monday 07:00", "07:00" or "2026-11-30 07:00"; now if left away.')
     ] = "",
     segment: Annotated[str, typer.Option("--segment", help="Instead of the issue's own audience.")] = "",
+    local_hour: Annotated[
+        bool, typer.Option("--local", help="At that hour where each reader lives, as far as their zone is known.")
+    ] = False,
     no_stage: Annotated[
         bool, typer.Option("--no-stage", help="Hand nothing over before the hour; what has gone cannot be taken back.")
     ] = False,
@@ -85,6 +95,8 @@ def send(
     now = datetime.now(UTC)
     issue = sources.read_issue(settings.project, slug)
     hour = read_hour(at or None, publication.slot.zone, now)
+    if local_hour and not at:
+        raise UsageError("--local needs an hour", fix='say which: --local --at "monday 07:00"')
     _refuse_second(context, issue, slug)
     problems = find_problems(context, issue)
     if problems:
@@ -101,6 +113,8 @@ def send(
         say(odd, console=err)
     if not as_json:
         _show(issue.title, chosen, audience, total, "now" if not at else local(hour.at, hour.zone))
+        if local_hour:
+            _show_hours(preview_hours(context.engine, publication, chosen, hour), hour.zone)
         if days:
             say(warm_up_words(days))
     if not total:
@@ -118,6 +132,7 @@ def send(
         batch_size=settings.batch_size,
         now=now,
         staging=context.pace if settings.staging and not no_stage else None,
+        local_hour=local_hour,
     )
     if mailing_id is None:  # somebody was faster
         raise _second(issue, slug)
@@ -129,7 +144,7 @@ def send(
             {
                 "mailing": mailing_id,
                 "key": mailing.key,
-                "send_at": hour.at,
+                "send_at": mailing.send_at,
                 "stage_at": mailing.stage_at,
                 "audience": audience,
                 "warm_up_days": days,
@@ -139,6 +154,13 @@ def send(
         if words := staging_words(mailing):
             say(f"It is {words}.")
         say(f"Scheduled as mailing {mailing_id}. `broadsheet status {slug} --watch` shows it go.")
+
+
+def _show_hours(hours: Mapping[datetime, int], zone: str) -> None:
+    made = table(f"!at, in {zone}", "#readers")
+    for at, readers in hours.items():
+        made.add_row(local(at, zone), f"{readers:,}")
+    show(made)
 
 
 def _refuse_second(context: Context, issue: Issue, slug: str) -> None:

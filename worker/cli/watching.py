@@ -91,6 +91,7 @@ def as_dict(seen: Overview) -> dict[str, Any]:
         "needs_attention": mailing.needs_attention,
         "fenced": seen.fenced,
         "stage_at": mailing.stage_at,
+        "local_hour": mailing.local_hour,
         "recall_to": mailing.recall_to,
         "waits_until": seen.waiting.until if seen.waiting else None,
     }
@@ -102,6 +103,8 @@ def print_overview(seen: Overview) -> None:
     say((mailing.key, "bold"), f"  {mailing.status}  {local(mailing.send_at, mailing.zone)}")
     if mailing.planned_at is not None:
         show(_editions(seen))
+    if mailing.local_hour:
+        say(f"to each reader at {mailing.wall_time.replace('T', ' ')} where they live, the first of them then")
     if words := staging_words(mailing):
         say(words)
     if seen.excluded:

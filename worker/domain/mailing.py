@@ -83,7 +83,8 @@ class Mailing:
     mails nobody again. `source` says what to render: `issue:<id>`, `step:<sequence>/<step id>`. `wall_time`
     (ISO, without offset) and `zone` are the hour as the author wrote it, `send_at` is the same instant. `stage_at`: from
     when on it is handed over ahead of its hour; None: it is not staged. `recall_to`: what it becomes after a recall.
-    `corrects_id`: goes only to those who have that mailing in another text.
+    `corrects_id`: goes only to those who have that mailing in another text. `local_hour`: to each reader when it is
+    `wall_time` where they live; `send_at` is the earliest such moment.
     """
 
     id: int
@@ -107,6 +108,7 @@ class Mailing:
     stage_at: datetime | None = None
     recall_to: str | None = None
     corrects_id: int | None = None
+    local_hour: bool = False
 
     @property
     def rules(self) -> KindRules:

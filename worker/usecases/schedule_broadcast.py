@@ -13,6 +13,7 @@ from worker.domain.publication import Publication
 from worker.domain.staging import stage_from
 from worker.errors import UsageError
 from worker.store.engine import Engine, reading, writing
+from worker.store.ledger.local_hours import count_hours
 from worker.store.ledger.mailings import NewMailing, create_mailing
 from worker.store.ledger.plan import count_audience
 from worker.store.segments import audience_rule
@@ -51,6 +52,13 @@ def preview_audience(engine: Engine, publication: Publication, segment: str) -> 
         return count_audience(connection, MailingKind.BROADCAST, None, rule)
 
 
+def preview_hours(engine: Engine, publication: Publication, segment: str, hour: Hour) -> dict[datetime, int]:
+    """How many readers it would reach at which moment, each at that hour where they live; the earliest first."""
+    rule = audience_rule(segment, publication)
+    with reading(engine) as connection:
+        return count_hours(connection, rule, hour.wall, hour.zone)
+
+
 def schedule_broadcast(
     engine: Engine,
     issue: Issue,
@@ -61,15 +69,19 @@ def schedule_broadcast(
     batch_size: int,
     now: datetime,
     staging: Pace | None = None,
+    local_hour: bool = False,
 ) -> int | None:
     """Create the mailing; its id, or None where this issue has a broadcast already. Raises for an unknown segment.
 
     `staging` is the account's pace where a broadcast is to wait at SendGrid if its hour is far enough; None: never.
+    `local_hour`: to each reader when it is `hour.wall` where they live; planned when that is so for the first of them.
     """
     rule = audience_rule(segment, publication)
     with writing(engine) as connection:
-        stage_at = None
-        if staging is not None:
+        stage_at, send_at = None, hour.at
+        if local_hour:
+            send_at = max(now, min(count_hours(connection, rule, hour.wall, hour.zone), default=hour.at))
+        elif staging is not None:
             parts = count_audience(connection, MailingKind.BROADCAST, None, rule)
             audience = sum(part.get("audience", 0) for part in parts.values())
             stage_at = stage_from(hour.at, now, audience, staging.steady(now))
@@ -80,11 +92,12 @@ def schedule_broadcast(
                 kind=MailingKind.BROADCAST,
                 source=f"issue:{issue.id}",
                 segment=segment,
-                send_at=hour.at,
+                send_at=send_at,
                 wall_time=hour.wall.isoformat(timespec="minutes"),
                 zone=hour.zone,
                 batch_size=batch_size,
                 stage_at=stage_at,
+                local_hour=local_hour,
                 late=issue.late or publication.late.policy,
             ),
             now,

@@ -53,6 +53,7 @@ class NewMailing:
     stage_at: datetime | None = None
     late: Late | None = None  # None: as the kind says
     corrects_id: int | None = None
+    local_hour: bool = False
 
 
 def create_mailing(connection: Connection, new: NewMailing, now: datetime) -> int | None:
@@ -73,6 +74,7 @@ def create_mailing(connection: Connection, new: NewMailing, now: datetime) -> in
             launch_id=new.launch_id,
             stage_at=new.stage_at,
             corrects_id=new.corrects_id,
+            local_hour=int(new.local_hour),
             late=new.late or KINDS[new.kind].late,
             created_at=now,
         )
@@ -230,4 +232,5 @@ def _mailing(row: Row[Any]) -> Mailing:
         stage_at=row.stage_at,
         recall_to=row.recall_to,
         corrects_id=row.corrects_id,
+        local_hour=bool(row.local_hour),
     )

@@ -8,51 +8,42 @@ Repeating it has no effect.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Integer,
-    Select,
-    Text,
     and_,
     case,
     cast,
     func,
     insert,
     literal,
-    null,
     or_,
     select,
     update,
 )
 from sqlalchemy.sql.selectable import Subquery
 
-from worker.domain.address import address_key
 from worker.domain.delivery import BatchStatus
 from worker.domain.edition import Edition
 from worker.domain.mailing import Mailing, MailingKind, MailingStatus
 from worker.domain.segment import Rule
-from worker.domain.subscriber import Plan, SubscriberStatus
+from worker.domain.subscriber import Plan
 from worker.errors import LedgerError
 from worker.store.engine import Connection
-from worker.store.ledger.eligibility import skip_reason
-from worker.store.ledger.holders import has_another_text
+from worker.store.ledger.local_hours import Part, by_hour, whole
 from worker.store.ledger.mailings import pause_mailing
 from worker.store.ledger.moves import changed, log_move
-from worker.store.segments import where
+from worker.store.ledger.people import by_rule, everybody
 from worker.store.tables import (
-    addressees,
     batches,
     deliveries,
     editions,
     exclusions,
     mailings,
-    subscribers,
-    suppressions,
 )
 
 PLANNING_LIMIT = 5
@@ -128,7 +119,7 @@ def freeze_audience(
     batch_size = connection.execute(select(mailings.c.batch_size).where(mailings.c.id == mailing.id)).scalar_one()
     # A subquery, not a CTE: a statement that begins with WITH has no row count on SQLite.
     texts = {edition.source_hash for edition in prepared.values()}
-    people = _candidates(connection, mailing, rule, texts).subquery("people")
+    people = everybody(connection, mailing, rule, texts).subquery("people")
     candidates, sizes = _count(connection, people)
     excluded = _exclude(connection, mailing, people)
     audience = sum(
@@ -155,7 +146,7 @@ def count_audience(
     connection: Connection, kind: MailingKind, launch_id: str | None, rule: Rule
 ) -> dict[str, dict[str, int]]:
     """What planning by segment would find now: plan -> {"audience": n, reason: n, ...}. Writes nothing."""
-    people = _by_rule(kind, launch_id, rule).subquery("people")
+    people = by_rule(kind, launch_id, rule).subquery("people")
     rows = connection.execute(
         select(people.c.plan, people.c.reason, func.count()).group_by(people.c.plan, people.c.reason)
     )
@@ -163,46 +154,6 @@ def count_audience(
     for plan, reason, number in rows:
         found.setdefault(plan, {})[reason or "audience"] = number
     return found
-
-
-def _candidates(connection: Connection, mailing: Mailing, rule: Rule, texts: Collection[str]) -> Select[Any]:
-    """(subscriber_id, address_key, address, plan, reason) of everybody this mailing is about."""
-    if mailing.corrects_id is not None:
-        return _people(mailing.kind, mailing.launch_id).where(has_another_text(mailing.corrects_id, texts))
-    named = connection.execute(select(addressees).where(addressees.c.mailing_id == mailing.id).limit(1)).first()
-    if named is None:
-        return _by_rule(mailing.kind, mailing.launch_id, rule)
-    if mailing.rules.outsiders:
-        return _outsiders(connection, mailing)
-    ids = select(addressees.c.subscriber_id).where(addressees.c.mailing_id == mailing.id)
-    return _people(mailing.kind, mailing.launch_id).where(subscribers.c.id.in_(ids))
-
-
-def _by_rule(kind: MailingKind, launch_id: str | None, rule: Rule) -> Select[Any]:
-    return _people(kind, launch_id).where(subscribers.c.status != SubscriberStatus.ERASED, where(rule))
-
-
-def _people(kind: MailingKind, launch_id: str | None) -> Select[Any]:
-    return select(
-        subscribers.c.id.label("subscriber_id"),
-        subscribers.c.address_key,
-        cast(null(), Text).label("address"),
-        subscribers.c.plan,
-        skip_reason(kind, launch_id).label("reason"),
-    ).outerjoin_from(subscribers, suppressions, suppressions.c.address_key == subscribers.c.address_key)
-
-
-def _outsiders(connection: Connection, mailing: Mailing) -> Select[Any]:
-    # Tests and alerts name one address each. Its key is made in Python, where the rules for keys are. Somebody
-    # without a subscriber's row cannot be an exclusion, so a suppressed address is skipped by `start` instead.
-    row = connection.execute(select(addressees).where(addressees.c.mailing_id == mailing.id)).one()
-    return select(
-        cast(literal(row.subscriber_id), subscribers.c.id.type).label("subscriber_id"),
-        literal(address_key(row.address), Text).label("address_key"),
-        literal(row.address, Text).label("address"),
-        literal(row.plan, Text).label("plan"),
-        cast(null(), Text).label("reason"),
-    )
 
 
 def _count(connection: Connection, people: Subquery) -> tuple[int, dict[str, int]]:
@@ -222,7 +173,19 @@ def _freeze_edition(
 ) -> int:
     eligible = (people.c.plan == edition.plan.value, people.c.reason.is_(None))
     edition_id = keep_edition(connection, mailing.id, edition)
-    numbers = range(-(-size // batch_size))
+    parts = by_hour(connection, mailing, people, eligible) if mailing.local_hour else whole(size)
+    frozen = first = 0
+    for part in parts:
+        chosen = select(people).where(*eligible, part.belongs).subquery()
+        frozen += _freeze_part(connection, mailing, chosen, edition_id, part, first, batch_size)
+        first += -(-part.size // batch_size)
+    return frozen
+
+
+def _freeze_part(
+    connection: Connection, mailing: Mailing, people: Subquery, edition_id: int, part: Part, first: int, batch_size: int
+) -> int:
+    """Batches numbered from `first` on for one part of an edition's audience, and its deliveries."""
     rows = [
         {
             "mailing_id": mailing.id,
@@ -230,8 +193,9 @@ def _freeze_edition(
             "number": number,
             "status": BatchStatus.PENDING,
             "generation": mailing.generation,
+            "not_before": part.not_before,
         }
-        for number in numbers
+        for number in range(first, first + -(-part.size // batch_size))
     ]
     if not rows:
         return 0
@@ -243,11 +207,9 @@ def _freeze_edition(
             people.c.address_key,
             people.c.address,
             # SQLAlchemy's `//` is a floating point floor on PostgreSQL, and finds no index.
-            cast(position.op("/", precedence=8)(literal(batch_size, Integer)), Integer).label("number"),
+            (cast(position.op("/", precedence=8)(literal(batch_size, Integer)), Integer) + first).label("number"),
         )
-        .where(*eligible)
-        .subquery()
-    )
+    ).subquery()
     # Looked up by its index for each row: a join, planned without statistics of batches just made, compared every row
     # with every batch.
     batch = (

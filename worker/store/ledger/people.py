@@ -1,0 +1,59 @@
+"""People: who a mailing is about, each with the reason not to be mailed, where there is one. Planning freezes what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Select, Text, cast, literal, null, select
+
+from worker.domain.address import address_key
+from worker.domain.mailing import Mailing, MailingKind
+from worker.domain.segment import Rule
+from worker.domain.subscriber import SubscriberStatus
+from worker.store.engine import Connection
+from worker.store.ledger.eligibility import skip_reason
+from worker.store.ledger.holders import has_another_text
+from worker.store.segments import where
+from worker.store.tables import addressees, subscribers, suppressions
+
+
+def everybody(connection: Connection, mailing: Mailing, rule: Rule, texts: Collection[str]) -> Select[Any]:
+    """(subscriber_id, address_key, address, plan, reason) of everybody this mailing is about."""
+    if mailing.corrects_id is not None:
+        return _people(mailing.kind, mailing.launch_id).where(has_another_text(mailing.corrects_id, texts))
+    named = connection.execute(select(addressees).where(addressees.c.mailing_id == mailing.id).limit(1)).first()
+    if named is None:
+        return by_rule(mailing.kind, mailing.launch_id, rule)
+    if mailing.rules.outsiders:
+        return _outsiders(connection, mailing)
+    ids = select(addressees.c.subscriber_id).where(addressees.c.mailing_id == mailing.id)
+    return _people(mailing.kind, mailing.launch_id).where(subscribers.c.id.in_(ids))
+
+
+def by_rule(kind: MailingKind, launch_id: str | None, rule: Rule) -> Select[Any]:
+    """The same for everybody a segment picks, whatever their consent."""
+    return _people(kind, launch_id).where(subscribers.c.status != SubscriberStatus.ERASED, where(rule))
+
+
+def _people(kind: MailingKind, launch_id: str | None) -> Select[Any]:
+    return select(
+        subscribers.c.id.label("subscriber_id"),
+        subscribers.c.address_key,
+        cast(null(), Text).label("address"),
+        subscribers.c.plan,
+        skip_reason(kind, launch_id).label("reason"),
+    ).outerjoin_from(subscribers, suppressions, suppressions.c.address_key == subscribers.c.address_key)
+
+
+def _outsiders(connection: Connection, mailing: Mailing) -> Select[Any]:
+    # Tests and alerts name one address each. Its key is made in Python, where the rules for keys are. Somebody
+    # without a subscriber's row cannot be an exclusion, so a suppressed address is skipped by `start` instead.
+    row = connection.execute(select(addressees).where(addressees.c.mailing_id == mailing.id)).one()
+    return select(
+        cast(literal(row.subscriber_id), subscribers.c.id.type).label("subscriber_id"),
+        literal(address_key(row.address), Text).label("address_key"),
+        literal(row.address, Text).label("address"),
+        literal(row.plan, Text).label("plan"),
+        cast(null(), Text).label("reason"),
+    )
