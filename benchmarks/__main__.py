@@ -15,6 +15,7 @@ def main() -> None:
         if name not in NAMES:
             sys.exit(f"there is no benchmark {name}; they are {', '.join(NAMES)}")
         print(f"\n{name}")
+        sys.argv = [name]  # some have options of their own, and these words are none of them
         importlib.import_module(f"benchmarks.{name}").main()
 
 
