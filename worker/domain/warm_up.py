@@ -8,9 +8,9 @@ from datetime import date, datetime, time, timedelta
 
 from worker.domain.calendar import instant, wall_time
 
-#: SendGrid's own schedule for IP addresses it warms up, messages an hour on each day from the first (Twilio's page
-#: "Warming Up an IP Address", table of the automated warm-up). A letter leaves at once, so here a whole day gets what
-#: SendGrid lets through in one hour: then nothing has to wait there, where it would expire after 72 hours.
+#: SendGrid's own schedule for IP addresses it warms up, messages an hour on each day from the first, as SendGrid's
+#: Japanese documentation repeats it; Twilio's own page was not at hand. A letter leaves at once, so here a whole day gets
+#: what SendGrid lets through in one hour: then nothing has to wait there, where it would expire after 72 hours.
 _SENDGRID = (
     *(20, 28, 39, 55, 77, 108, 151, 211, 295, 413, 579, 810, 1_000, 1_587, 2_222, 3_111, 4_356, 6_098, 8_583),
     *(11_953, 16_734, 23_427, 32_798, 45_917, 64_284, 89_998, 125_997, 176_395, 246_953, 345_735, 484_029, 677_640),

@@ -53,7 +53,7 @@ def mark_pushed(connection: Connection, address_keys: Collection[str], at: datet
 def mail_waits(connection: Connection, now: datetime) -> bool:
     """Whether mail waits at the provider for an hour still to come, so that leaving must be known there at once."""
     waiting = exists().where(mailings.c.status.in_(_WAITING))
-    opened = exists().where(generations.c.state == "open", generations.c.send_at > now)
+    opened = exists().where(generations.c.state.in_(("open", "cancelling")), generations.c.send_at > now)
     return bool(connection.execute(select(or_(waiting, opened))).scalar_one())
 
 
