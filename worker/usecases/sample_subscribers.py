@@ -54,7 +54,7 @@ _TROUBLE = (
     "🌻 Rosa 👩‍👩‍👧",
     'Teddy "Bear" O\'Hara & Sons',
     "=HYPERLINK(A1)",
-    "{first_name|there} {{ 7 * 7 }} %name%",
+    "Inés {first_name|there} {{ 7 * 7 }} %name%",  # mail greets by the first word: a tag there would look like one left over
     "-bs00h- -bs01t-",
     "  Wide \t  spaces  ",
     "Z\u0336a\u0336l\u0336g\u0336o\u0336",
