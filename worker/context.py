@@ -136,6 +136,7 @@ class Context:
             sandbox=self.settings.sendgrid_sandbox,
             pace=self._pace(publication),
             call_seconds=self.settings.call_deadline_seconds,
+            grace=publication.late.grace,
         )
 
     def prepare(self, mailing: Mailing) -> tuple[Mapping[Plan, Edition], Rule]:

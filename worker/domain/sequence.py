@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from worker.domain.calendar import instant, wall_time
 from worker.domain.issue import Step, Timing
+from worker.domain.late import Late
 from worker.domain.launch import Launch
 from worker.errors import SourceError
 
@@ -56,6 +57,14 @@ def launch_step_due(step: Step, launch: Launch, now: datetime) -> Hour | None:
     """The step's hour if it has come and the launch has not closed; a step that missed the close never is due."""
     hour = launch_hour(step, launch)
     return hour if hour.at <= now < instant(launch.closes, launch.zone) else None
+
+
+def late_policy(step: Step, usual: Late) -> Late:
+    """What happens where a step of a launch misses its hour: as its front matter says, else `usual`, the publication's.
+
+    One that counts from the close expires instead: a "two days left" is wrong when it comes late.
+    """
+    return step.text.late or (Late.EXPIRE if step.timing.anchor == CLOSES else usual)
 
 
 def triggered_step_due(step: Step, triggered_at: datetime, zone: str, now: datetime) -> Hour | None:

@@ -25,12 +25,19 @@ ACCOUNT = "account"
 _TRIES = 100  # of taking tokens that others take too; each failure means that somebody else got theirs
 _IS_BULK = or_(*(mailings.c.kind == kind.value for kind, rules in KINDS.items() if rules.queue is Queue.BULK))
 
+
+
+def blocked_after(at: datetime | DatabaseNow) -> ColumnElement[bool]:
+    """Beside a row of `mailings`: the account or the queue of this mailing is, or was, blocked after `at`."""
+    return exists().where(
+        rate_buckets.c.name.in_((ACCOUNT, case((_IS_BULK, Queue.BULK.value), else_=Queue.PROMPT.value))),
+        rate_buckets.c.blocked_until > at,
+    )
+
+
 #: Beside a row of `mailings`: neither the account nor the queue of this mailing is blocked now. A part of claim and
 #: start themselves, so it costs no statement of its own.
-MAY_PACE: ColumnElement[bool] = ~exists().where(
-    rate_buckets.c.name.in_((ACCOUNT, case((_IS_BULK, Queue.BULK.value), else_=Queue.PROMPT.value))),
-    rate_buckets.c.blocked_until > DatabaseNow(),
-)
+MAY_PACE: ColumnElement[bool] = ~blocked_after(DatabaseNow())
 
 _read = select(rate_buckets.c.name, rate_buckets.c.tokens, rate_buckets.c.refilled_at)
 _write = (

@@ -14,7 +14,7 @@ from worker.domain.issue import Step
 from worker.domain.launch import Launch
 from worker.domain.mailing import MailingKind
 from worker.domain.publication import Publication
-from worker.domain.sequence import LATEST, TRIGGER, Hour, launch_step_due, triggered_step_due
+from worker.domain.sequence import LATEST, TRIGGER, Hour, late_policy, launch_step_due, triggered_step_due
 from worker.store.engine import Connection, Engine, reading, writing
 from worker.store.ledger.mailings import NewAddressee, NewMailing, create_mailing, find_mailing
 from worker.store.referrals import FirstReferral, first_referrals
@@ -38,7 +38,7 @@ def advance_followups(
     due = [
         mailing
         for launch in launches.values()
-        for mailing in _launch_mailings(launch, steps.get(launch.sequence, ()), now, batch_size)
+        for mailing in _launch_mailings(launch, steps.get(launch.sequence, ()), publication, now, batch_size)
     ]
     with reading(engine) as connection:  # nearly every tick ends here, without a lock
         due = [mailing for mailing in due if find_mailing(connection, mailing.key) is None]
@@ -53,7 +53,9 @@ def advance_followups(
     return created
 
 
-def _launch_mailings(launch: Launch, steps: Iterable[Step], now: datetime, batch_size: int) -> Iterator[NewMailing]:
+def _launch_mailings(
+    launch: Launch, steps: Iterable[Step], publication: Publication, now: datetime, batch_size: int
+) -> Iterator[NewMailing]:
     for step in steps:
         hour = launch_step_due(step, launch, now)
         if hour is not None:
@@ -67,6 +69,7 @@ def _launch_mailings(launch: Launch, steps: Iterable[Step], now: datetime, batch
                 zone=hour.zone,
                 batch_size=batch_size,
                 launch_id=launch.id,
+                late=late_policy(step, publication.late.policy),
             )
 
 
@@ -95,4 +98,5 @@ def _reward(prefix: str, step: Step, first: FirstReferral, hour: Hour, batch_siz
         zone=hour.zone,
         batch_size=batch_size,
         addressees=[NewAddressee(first.referrer_id, first.plan)],
+        late=step.text.late,
     )

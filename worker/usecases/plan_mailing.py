@@ -11,6 +11,7 @@ from worker.domain.segment import Rule
 from worker.domain.subscriber import Plan
 from worker.errors import BroadsheetError
 from worker.store.engine import Engine, reading, snapshot, writing
+from worker.store.ledger.due import database_clock
 from worker.store.ledger.lateness import decide_late
 from worker.store.ledger.mailings import get_mailing, pause_mailing
 from worker.store.ledger.plan import begin_planning, freeze_audience
@@ -25,15 +26,15 @@ def plan_mailing(
 ) -> list[Due]:
     """Plan a scheduled mailing; nothing happens where it is planned already, paused or cancelled.
 
-    With `grace`, what missed its hour by more is decided first, as the clock does: a job that waited for days in the
-    queue must not be faster than the clock.
+    With `grace`, what missed its hour by more on the database's clock is decided first, as the clock does: a job that
+    waited for days in the queue must not be faster than the clock.
 
     A text that cannot be rendered pauses the mailing with the reason instead of failing again on every tick. No
     transaction is open while it renders.
     """
     with writing(engine) as connection:
         if grace is not None:
-            decide_late(connection, now, grace)
+            decide_late(connection, database_clock(connection), grace)
         if not begin_planning(connection, mailing_id):
             return []
     with reading(engine) as connection:

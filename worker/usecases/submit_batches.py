@@ -15,8 +15,10 @@ from contextlib import contextmanager, suppress
 
 from worker.domain.pace import Part, Wait
 from worker.providers.base import Provider
-from worker.store.engine import DatabaseError, Engine, reading
+from worker.store.engine import DatabaseError, Engine, reading, writing
 from worker.store.ledger.claim import has_claimable
+from worker.store.ledger.due import database_clock
+from worker.store.ledger.lateness import decide_late, is_late
 from worker.usecases.desk import open_desk
 from worker.usecases.due import Due
 from worker.usecases.ready_batch import ReadyBatch, give_back, make_ready
@@ -44,6 +46,7 @@ def submit_batches(
     `rest` waits so many seconds: for tokens, where a limit is set and they come soon.
     """
     until = monotonic() + terms.slice_seconds
+    _decide_late(engine, mailing_id, terms)
     desk = open_desk(engine, provider, mailing_id, terms)
     if desk is None:
         return []
@@ -51,6 +54,17 @@ def submit_batches(
     with reading(engine) as connection:
         left = has_claimable(connection, mailing_id)
     return [Due("submit_batches", mailing_id, desk.mailing.rules.queue)] if left else []
+
+
+def _decide_late(engine: Engine, mailing_id: int, terms: Terms) -> None:
+    """A job that waited in the queue while everything was off must not be faster than the clock with what is late."""
+    if terms.grace is None:
+        return
+    with reading(engine) as connection:
+        if not is_late(connection, mailing_id, database_clock(connection), terms.grace):
+            return
+    with writing(engine) as connection:
+        decide_late(connection, database_clock(connection), terms.grace)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from worker.domain.pace import UNLIMITED, Pace
 from worker.domain.publication import Publication
@@ -13,7 +14,7 @@ from worker.store.installation import Mark
 @dataclass(frozen=True)
 class Terms:
     """`lease_seconds` is longer than `call_seconds`, the provider's deadline (0: as good as none); `slice_seconds` is how
-    long one job goes on claiming.
+    long one job goes on claiming. What has handed over nothing by its hour and `grace` is late; None: nobody looks.
     """
 
     publication: Publication
@@ -25,6 +26,7 @@ class Terms:
     slice_seconds: float = 20.0
     pace: Pace = UNLIMITED
     call_seconds: float = 0.0
+    grace: timedelta | None = None
 
     @property
     def delay_seconds(self) -> float:

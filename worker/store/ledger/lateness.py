@@ -4,39 +4,59 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from worker.domain.delivery import BatchStatus
 from worker.domain.late import Late, missed_by
 from worker.domain.mailing import MailingStatus
 from worker.store.engine import Connection
 from worker.store.ledger.mailings import cancel_mailing, need_attention, pause_mailing
+from worker.store.pace import blocked_after
 from worker.store.tables import batches, mailings
 
 _WAITING = (MailingStatus.SCHEDULED, MailingStatus.PLANNING, MailingStatus.SENDING)
+_BEGUN = exists().where(
+    batches.c.mailing_id == mailings.c.id,
+    batches.c.status.not_in((BatchStatus.PENDING, BatchStatus.CLAIMED)),
+)
+
+
+def late_at(now: datetime, grace: timedelta) -> ColumnElement[bool]:
+    """Beside a row of `mailings`: it is late, and nobody has decided yet that it goes all the same.
+
+    One of which something was handed over is not late, it goes on. Nor is one that the account's pace held back within
+    the grace, nor one at local hours none of which has been missed.
+    """
+    missed = now - grace
+    hour_missed = exists().where(
+        batches.c.mailing_id == mailings.c.id,
+        or_(batches.c.not_before.is_(None), batches.c.not_before < missed),
+    )
+    waits_for_an_hour = and_(mailings.c.local_hour == 1, ~hour_missed)
+    return and_(
+        mailings.c.status.in_(_WAITING),
+        mailings.c.late != Late.SEND,
+        mailings.c.send_at < missed,
+        ~_BEGUN,
+        or_(mailings.c.planned_at.is_(None), ~or_(waits_for_an_hour, blocked_after(missed))),
+    )
+
+
+def is_late(connection: Connection, mailing_id: int, now: datetime, grace: timedelta) -> bool:
+    """Whether `decide_late` would decide about this one."""
+    query = select(mailings.c.id).where(mailings.c.id == mailing_id, late_at(now, grace))
+    return connection.execute(query).first() is not None
 
 
 def decide_late(connection: Connection, now: datetime, grace: timedelta) -> list[int]:
-    """Pause or cancel what is late, as each mailing's policy says; returns the ids. Can be repeated at any time.
-
-    A mailing of which something was handed over is not late: it goes on. One that a person resumed is sent.
-    """
-    begun = exists().where(
-        batches.c.mailing_id == mailings.c.id,
-        batches.c.status.not_in((BatchStatus.PENDING, BatchStatus.CLAIMED)),
-    )
-    query = select(mailings.c.id, mailings.c.late, mailings.c.send_at).where(
-        mailings.c.status.in_(_WAITING),
-        mailings.c.late != Late.SEND,
-        mailings.c.send_at < now - grace,
-        ~begun,
-    )
+    """Pause or cancel what is late, as each mailing's policy says; returns the ids. Can be repeated at any time."""
+    query = select(mailings.c.id, mailings.c.late, mailings.c.send_at).where(late_at(now, grace))
     decided = []
     for row in connection.execute(query.order_by(mailings.c.id)).all():
         missed = f"it missed its hour by {missed_by(row.send_at, now)}"
         if row.late == Late.EXPIRE:
             if cancel_mailing(connection, row.id, now):
-                need_attention(connection, row.id, f"{missed} and has expired: nobody gets it")
+                need_attention(connection, row.id, f"{missed} and has expired: {_who_gets_it(connection, row.id)}")
                 decided.append(row.id)
         elif pause_mailing(
             connection,
@@ -45,3 +65,12 @@ def decide_late(connection: Connection, now: datetime, grace: timedelta) -> list
         ):
             decided.append(row.id)
     return decided
+
+
+def _who_gets_it(connection: Connection, mailing_id: int) -> str:
+    gone = batches.c.status.not_in((BatchStatus.CANCELLED, BatchStatus.EMPTY))
+    query = select(batches.c.id).where(batches.c.mailing_id == mailing_id, gone)
+    if connection.execute(query.limit(1)).first() is None:
+        return "nobody gets it"
+    # A worker was faster by a moment.
+    return f"nobody gets it but who was being mailed just then (`broadsheet status {mailing_id}`)"

@@ -151,8 +151,12 @@ def resume_mailing(connection: Connection, mailing_id: int) -> bool:
     status = connection.execute(
         update(mailings)
         .where(mailings.c.id == mailing_id, mailings.c.status == MailingStatus.PAUSED)
-        # Whoever resumes has decided: it is not asked again that it is late.
-        .values(status=target, needs_attention=null(), late=Late.SEND)
+        # Whoever resumes what is past its hour has decided: it is not asked again that it is late.
+        .values(
+            status=target,
+            needs_attention=null(),
+            late=case((mailings.c.send_at <= DatabaseNow(), Late.SEND.value), else_=mailings.c.late),
+        )
         .returning(mailings.c.status)
     ).scalar_one_or_none()
     if status is not None:
