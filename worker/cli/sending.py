@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -27,10 +26,11 @@ from worker.cli.shape import (
     table,
     tell_queue_is_away,
 )
-from worker.cli.watching import reasons, staging_words, warm_up_words
+from worker.cli.watching import by_moment, print_hours, reasons, staging_words, warm_up_words
 from worker.context import Context
 from worker.domain.calendar import oddity
 from worker.domain.issue import Issue
+from worker.domain.publication import Publication
 from worker.domain.subscriber import Plan
 from worker.errors import BroadsheetError, UsageError
 from worker.render.preflight import Severity
@@ -40,13 +40,17 @@ from worker.usecases.due import Due
 from worker.usecases.foresee_pace import warm_up_days
 from worker.usecases.overview import overview
 from worker.usecases.schedule_broadcast import (
+    Hour,
     broadcast_key,
+    odd_hours,
     preview_audience,
     preview_hours,
     read_hour,
     schedule_broadcast,
 )
 from worker.usecases.send_test import send_test
+
+SHOWN_ODDITIES = 5
 
 
 @app.command(short_help="Send each edition as [TEST] mail to yourself.")
@@ -80,8 +84,13 @@ def send(
     ] = "",
     segment: Annotated[str, typer.Option("--segment", help="Instead of the issue's own audience.")] = "",
     local_hour: Annotated[
-        bool, typer.Option("--local", help="At that hour where each reader lives, as far as their zone is known.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--local/--no-local",
+            help="At that hour where each reader lives, as far as their zone is known; else as the issue says.",
+            show_default=False,
+        ),
+    ] = None,
     no_stage: Annotated[
         bool, typer.Option("--no-stage", help="Hand nothing over before the hour; what has gone cannot be taken back.")
     ] = False,
@@ -95,8 +104,10 @@ def send(
     now = datetime.now(UTC)
     issue = sources.read_issue(settings.project, slug)
     hour = read_hour(at or None, publication.slot.zone, now)
-    if local_hour and not at:
-        raise UsageError("--local needs an hour", fix='say which: --local --at "monday 07:00"')
+    by_zone = issue.local_hour if local_hour is None else local_hour
+    if by_zone and not at:
+        what = "--local" if local_hour else f"{issue.file} says local_hour, which"
+        raise UsageError(f"{what} needs an hour", fix='say which: --at "monday 07:00"; or --no-local')
     _refuse_second(context, issue, slug)
     problems = find_problems(context, issue)
     if problems:
@@ -109,12 +120,12 @@ def send(
     audience = preview_audience(context.engine, publication, chosen)
     total = sum(parts.get("audience", 0) for parts in audience.values())
     days = warm_up_days(context.engine, publication, total, hour.at)
-    if odd := oddity(hour.wall, hour.zone):
-        say(odd, console=err)
+    hours = preview_hours(context.engine, publication, chosen, hour) if by_zone else {}
+    _tell_oddities(context, publication, chosen, hour, by_zone)
     if not as_json:
         _show(issue.title, chosen, audience, total, "now" if not at else local(hour.at, hour.zone))
-        if local_hour:
-            _show_hours(preview_hours(context.engine, publication, chosen, hour), hour.zone)
+        if hours:
+            print_hours(hours, hour.zone)
         if days:
             say(warm_up_words(days))
     if not total:
@@ -132,7 +143,7 @@ def send(
         batch_size=settings.batch_size,
         now=now,
         staging=context.pace if settings.staging and not no_stage else None,
-        local_hour=local_hour,
+        local_hour=by_zone,
     )
     if mailing_id is None:  # somebody was faster
         raise _second(issue, slug)
@@ -147,6 +158,8 @@ def send(
                 "send_at": mailing.send_at,
                 "stage_at": mailing.stage_at,
                 "audience": audience,
+                "local_hour": mailing.local_hour,
+                "hours": by_moment(hours),
                 "warm_up_days": days,
             }
         )
@@ -156,11 +169,16 @@ def send(
         say(f"Scheduled as mailing {mailing_id}. `broadsheet status {slug} --watch` shows it go.")
 
 
-def _show_hours(hours: Mapping[datetime, int], zone: str) -> None:
-    made = table(f"!at, in {zone}", "#readers")
-    for at, readers in hours.items():
-        made.add_row(local(at, zone), f"{readers:,}")
-    show(made)
+def _tell_oddities(context: Context, publication: Publication, segment: str, hour: Hour, by_zone: bool) -> None:
+    """Say it where clocks are changed over the hour: that it does not exist, or comes twice."""
+    if by_zone:
+        found = odd_hours(context.engine, publication, segment, hour)
+    else:
+        found = [odd] if (odd := oddity(hour.wall, hour.zone)) else []
+    for odd in found[:SHOWN_ODDITIES]:
+        say(odd, console=err)
+    if more := found[SHOWN_ODDITIES:]:
+        say(f"and so in {len(more)} zones more", console=err)
 
 
 def _refuse_second(context: Context, issue: Issue, slug: str) -> None:

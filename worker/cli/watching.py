@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -92,6 +94,7 @@ def as_dict(seen: Overview) -> dict[str, Any]:
         "fenced": seen.fenced,
         "stage_at": mailing.stage_at,
         "local_hour": mailing.local_hour,
+        "hours": by_moment(seen.hours),
         "recall_to": mailing.recall_to,
         "waits_until": seen.waiting.until if seen.waiting else None,
     }
@@ -105,6 +108,8 @@ def print_overview(seen: Overview) -> None:
         show(_editions(seen))
     if mailing.local_hour:
         say(f"to each reader at {mailing.wall_time.replace('T', ' ')} where they live, the first of them then")
+    if seen.hours:
+        print_hours(seen.hours, mailing.zone, "still to come")
     if words := staging_words(mailing):
         say(words)
     if seen.excluded:
@@ -124,6 +129,19 @@ def print_overview(seen: Overview) -> None:
     if seen.set_aside:
         words = f"batches kept failing and are not tried any more; `broadsheet reconcile {mailing.id}` decides."
         say((f"{seen.set_aside:,} set aside: ", "bold red"), words)
+
+
+def print_hours(hours: Mapping[datetime, int], zone: str, heading: str = "readers") -> None:
+    """How many readers at which moment, at local hours."""
+    made = table(f"!at, in {zone}", f"#{heading}")
+    for at, readers in hours.items():
+        made.add_row(local(at, zone), f"{readers:,}")
+    show(made)
+
+
+def by_moment(hours: Mapping[datetime, int]) -> dict[str, int]:
+    """The same as plain JSON values."""
+    return {at.isoformat(): readers for at, readers in hours.items()}
 
 
 def staging_words(mailing: Mailing) -> str:

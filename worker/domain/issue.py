@@ -45,6 +45,7 @@ class Issue:
     audio: Audio | None = None
     comments: str = ""
     late: Late | None = None  # None: as the publication says
+    local_hour: bool = False  # at the hour of `send --at` where each reader lives
 
     @property
     def source_hash(self) -> str:

@@ -20,7 +20,7 @@ from worker.errors import SourceError, UnknownIssue
 from worker.sources.frontmatter import Sheet
 from worker.sources.late import late_of
 
-ISSUE_KEYS = frozenset({"id", "title", "subject", "preview", "audience", "audio", "comments", "late"})
+ISSUE_KEYS = frozenset({"id", "title", "subject", "preview", "audience", "audio", "comments", "late", "local_hour"})
 
 _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-(.+)")
 _AUDIO_KEYS = frozenset({"url", "minutes", "transcript", "apple", "spotify", "youtube"})
@@ -102,6 +102,7 @@ def issue_of(sheet: Sheet, slug: str, published_on: date | None = None) -> Issue
         audio=_audio(sheet),
         comments=sheet.url("comments"),
         late=late_of(sheet),
+        local_hour=_yes(sheet, "local_hour"),
     )
 
 
@@ -144,6 +145,13 @@ def _audio(sheet: Sheet) -> Audio | None:
         if name != "minutes" and url and not url.startswith("https://"):
             raise sheet.wrong("audio", f"has a {name} that is no https address: {url!r}", fix)
     return Audio(minutes=int(minutes), **{name: url for name, url in table.items() if name != "minutes"})
+
+
+def _yes(sheet: Sheet, key: str) -> bool:
+    written = sheet.string(key, "false")
+    if written not in ("true", "false"):
+        raise sheet.wrong(key, f"is neither true nor false: {written!r}", f"write {key}: true, or leave it away")
+    return written == "true"
 
 
 def _paths(project: Path) -> Iterator[Path]:

@@ -12,7 +12,7 @@ from worker.sources.frontmatter import Sheet
 from worker.sources.issues import ISSUE_KEYS, issue_of
 
 _ANCHORS = ("opens", "closes", "trigger")
-_KEYS = ISSUE_KEYS | {"anchor", "days", "at"}
+_KEYS = ISSUE_KEYS - {"local_hour"} | {"anchor", "days", "at"}  # a step goes to all of its readers at once
 
 
 def read_steps(project: Path, sequence: str) -> list[Step]:

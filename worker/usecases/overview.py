@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from worker import sources
@@ -13,6 +15,8 @@ from worker.errors import UsageError
 from worker.store.engine import Connection, Engine, reading
 from worker.store.installation import fenced_reason
 from worker.store.ledger.counts import count_batches, count_deliveries, count_exclusions, total
+from worker.store.ledger.due import database_clock
+from worker.store.ledger.local_hours import count_ahead
 from worker.store.ledger.mailings import find_mailing, get_mailing, list_mailings
 from worker.store.ledger.set_aside import count_set_aside
 from worker.store.pace import read_blocks
@@ -25,6 +29,7 @@ class Overview:
     """`whole` is all editions together; `fenced` says why nothing at all is sent, where that is so.
 
     `waiting`: until when the pace keeps an open mailing back, and why. `set_aside` counts batches that nobody takes.
+    `hours`: at local hours, how many readers wait for which moment still to come.
     """
 
     mailing: Mailing
@@ -35,6 +40,7 @@ class Overview:
     fenced: str | None
     waiting: Waiting | None = None
     set_aside: int = 0
+    hours: Mapping[datetime, int] = field(default_factory=dict)
 
 
 def overview(engine: Engine, mailing_id: int) -> Overview:
@@ -53,6 +59,7 @@ def overview(engine: Engine, mailing_id: int) -> Overview:
             fenced=fenced_reason(connection),
             waiting=_waiting(connection, mailing),
             set_aside=count_set_aside(connection, mailing_id),
+            hours=count_ahead(connection, mailing_id, database_clock(connection)) if mailing.local_hour else {},
         )
 
 

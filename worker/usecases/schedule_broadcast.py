@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from worker.domain.calendar import instant, parse_wall, wall_time
+from worker.domain.calendar import instant, oddity, parse_wall, wall_time
 from worker.domain.issue import Issue
 from worker.domain.mailing import MailingKind
 from worker.domain.pace import Pace
@@ -13,7 +13,7 @@ from worker.domain.publication import Publication
 from worker.domain.staging import stage_from
 from worker.errors import UsageError
 from worker.store.engine import Engine, reading, writing
-from worker.store.ledger.local_hours import count_hours
+from worker.store.ledger.local_hours import count_hours, count_zones, known_zone
 from worker.store.ledger.mailings import NewMailing, create_mailing
 from worker.store.ledger.plan import count_audience
 from worker.store.segments import audience_rule
@@ -42,7 +42,12 @@ def read_hour(words: str | None, zone: str, now: datetime) -> Hour:
         wall = parse_wall(words, local)
     except ValueError as wrong:
         raise UsageError(f"--at: {wrong}") from None
-    return Hour(wall, zone, instant(wall, zone))
+    at = instant(wall, zone)
+    if at <= now:  # the wall clock shows this hour a second time
+        raise UsageError(
+            f"--at: {wall:%H:%M} comes twice that day in {zone} and has passed once", fix="name another hour"
+        )
+    return Hour(wall, zone, at)
 
 
 def preview_audience(engine: Engine, publication: Publication, segment: str) -> dict[str, dict[str, int]]:
@@ -57,6 +62,14 @@ def preview_hours(engine: Engine, publication: Publication, segment: str, hour: 
     rule = audience_rule(segment, publication)
     with reading(engine) as connection:
         return count_hours(connection, rule, hour.wall, hour.zone)
+
+
+def odd_hours(engine: Engine, publication: Publication, segment: str, hour: Hour) -> list[str]:
+    """What is odd about the hour where its readers live (worker/domain/calendar.py), a sentence for each such zone."""
+    rule = audience_rule(segment, publication)
+    with reading(engine) as connection:
+        zones = {known_zone(zone, hour.zone) for zone in count_zones(connection, rule)}
+    return [odd for zone in sorted(zones) if (odd := oddity(hour.wall, zone))]
 
 
 def schedule_broadcast(

@@ -5,73 +5,106 @@ A reader without a zone, or with one nobody knows, has the publication's. Whose 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.sql.selectable import Subquery
 
 from worker.domain.calendar import instant, zone_exists
-from worker.domain.mailing import Mailing
+from worker.domain.delivery import BatchStatus
+from worker.domain.mailing import Mailing, MailingKind
 from worker.domain.segment import Rule
-from worker.domain.subscriber import SubscriberStatus
 from worker.store.engine import Connection
-from worker.store.segments import where
-from worker.store.tables import subscribers
+from worker.store.ledger.people import by_rule
+from worker.store.tables import batches, deliveries, subscribers
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of an edition's audience: how many, which rows of `people`, and before when nothing of it goes."""
+    """A part of an edition's audience: how many, in which zones, before when nothing of it goes, and the number of the
+    first of its batches.
+    """
 
     size: int
-    belongs: ColumnElement[bool]
+    zones: Sequence[str] = ()
     not_before: datetime | None = None
+    first: int = 0
 
 
 def whole(size: int) -> list[Part]:
     """Everybody, at the mailing's one hour."""
-    return [Part(size, true())]
+    return [Part(size)]
 
 
 def by_hour(
-    connection: Connection, mailing: Mailing, people: Subquery, eligible: Iterable[ColumnElement[bool]]
+    connection: Connection, mailing: Mailing, people: Subquery, eligible: Iterable[ColumnElement[bool]], batch_size: int
 ) -> list[Part]:
     """The eligible among `people`, one part for each moment, the earliest first."""
-    query = (
-        select(subscribers.c.zone, func.count())
-        .join_from(people, subscribers, subscribers.c.id == people.c.subscriber_id)
-        .where(*eligible)
-        .group_by(subscribers.c.zone)
-    )
-    counted: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
+    counted = _count_by_zone(connection, people, eligible)
     moments = hours_of(counted, datetime.fromisoformat(mailing.wall_time), mailing.zone)
-    return [
-        Part(
-            sum(counted[zone] for zone in zones),
-            people.c.subscriber_id.in_(select(subscribers.c.id).where(subscribers.c.zone.in_(zones))),
-            at,
-        )
-        for at, zones in sorted(moments.items())
-    ]
+    parts: list[Part] = []
+    first = 0
+    for at, zones in sorted(moments.items()):
+        parts.append(Part(sum(counted[zone] for zone in zones), zones, at, first))
+        first += -(-parts[-1].size // batch_size)
+    return parts
+
+
+def first_number(parts: Iterable[Part]) -> ColumnElement[int]:
+    """Beside a row of `subscribers`: the number of the first batch of their part. No two parts have the same."""
+    return case(*((subscribers.c.zone.in_(part.zones), part.first) for part in parts))
 
 
 def hours_of(zones: Iterable[str], wall: datetime, usual: str) -> Mapping[datetime, list[str]]:
     """At which moment it is `wall` in which of these zones."""
     found: dict[datetime, list[str]] = {}
     for zone in sorted(zones):
-        at = instant(wall, zone if zone and zone_exists(zone) else usual)
-        found.setdefault(at, []).append(zone)
+        found.setdefault(instant(wall, known_zone(zone, usual)), []).append(zone)
     return found
 
 
+def known_zone(zone: str, usual: str) -> str:
+    """A reader's zone, or the usual one where theirs is empty or unknown."""
+    return zone if zone and zone_exists(zone) else usual
+
+
+def count_zones(connection: Connection, rule: Rule) -> dict[str, int]:
+    """How many readers a broadcast to a segment would reach now, by their zone as it is written."""
+    people = by_rule(MailingKind.BROADCAST, None, rule).subquery("people")
+    return _count_by_zone(connection, people, (people.c.reason.is_(None),))
+
+
 def count_hours(connection: Connection, rule: Rule, wall: datetime, usual: str) -> dict[datetime, int]:
-    """How many confirmed readers of a segment have the hour at which moment."""
+    """How many of them have the hour at which moment; the earliest first."""
+    counted = count_zones(connection, rule)
+    return {at: sum(counted[zone] for zone in zones) for at, zones in sorted(hours_of(counted, wall, usual).items())}
+
+
+def count_ahead(connection: Connection, mailing_id: int, now: datetime) -> dict[datetime, int]:
+    """How many of a planned mailing's readers wait for a moment still to come, by moment; the earliest first."""
+    query = (
+        select(batches.c.not_before, func.count())
+        .join(deliveries, deliveries.c.batch_id == batches.c.id)
+        .where(
+            batches.c.mailing_id == mailing_id,
+            batches.c.status == BatchStatus.PENDING,
+            batches.c.not_before > now,
+            deliveries.c.skipped_reason.is_(None),
+            deliveries.c.refused_reason.is_(None),
+        )
+        .group_by(batches.c.not_before)
+        .order_by(batches.c.not_before)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _count_by_zone(connection: Connection, people: Subquery, eligible: Iterable[ColumnElement[bool]]) -> dict[str, int]:
     query = (
         select(subscribers.c.zone, func.count())
-        .where(subscribers.c.status == SubscriberStatus.CONFIRMED, where(rule))
+        .join_from(people, subscribers, subscribers.c.id == people.c.subscriber_id)
+        .where(*eligible)
         .group_by(subscribers.c.zone)
     )
-    counted: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
-    return {at: sum(counted[zone] for zone in zones) for at, zones in sorted(hours_of(counted, wall, usual).items())}
+    return {row[0]: row[1] for row in connection.execute(query)}

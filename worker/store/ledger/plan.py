@@ -8,7 +8,7 @@ Repeating it has no effect.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,7 +34,7 @@ from worker.domain.segment import Rule
 from worker.domain.subscriber import Plan
 from worker.errors import LedgerError
 from worker.store.engine import Connection
-from worker.store.ledger.local_hours import Part, by_hour, whole
+from worker.store.ledger.local_hours import Part, by_hour, first_number, whole
 from worker.store.ledger.mailings import pause_mailing
 from worker.store.ledger.moves import changed, log_move
 from worker.store.ledger.people import by_rule, everybody
@@ -44,6 +44,7 @@ from worker.store.tables import (
     editions,
     exclusions,
     mailings,
+    subscribers,
 )
 
 PLANNING_LIMIT = 5
@@ -173,19 +174,24 @@ def _freeze_edition(
 ) -> int:
     eligible = (people.c.plan == edition.plan.value, people.c.reason.is_(None))
     edition_id = keep_edition(connection, mailing.id, edition)
-    parts = by_hour(connection, mailing, people, eligible) if mailing.local_hour else whole(size)
-    frozen = first = 0
-    for part in parts:
-        chosen = select(people).where(*eligible, part.belongs).subquery()
-        frozen += _freeze_part(connection, mailing, chosen, edition_id, part, first, batch_size)
-        first += -(-part.size // batch_size)
-    return frozen
+    if size == 0:
+        return 0
+    if not mailing.local_hour:
+        _make_batches(connection, mailing, edition_id, whole(size), batch_size)
+        chosen = select(people).where(*eligible).subquery()
+        return _owe(connection, mailing.id, edition_id, chosen, literal(0, Integer), batch_size)
+    parts = by_hour(connection, mailing, people, eligible, batch_size)
+    _make_batches(connection, mailing, edition_id, parts, batch_size)
+    lives = subscribers.c.id == people.c.subscriber_id
+    placed = select(people, first_number(parts).label("first")).join_from(people, subscribers, lives).where(*eligible)
+    chosen = placed.subquery()
+    return _owe(connection, mailing.id, edition_id, chosen, chosen.c.first, batch_size, chosen.c.first)
 
 
-def _freeze_part(
-    connection: Connection, mailing: Mailing, people: Subquery, edition_id: int, part: Part, first: int, batch_size: int
-) -> int:
-    """Batches numbered from `first` on for one part of an edition's audience, and its deliveries."""
+def _make_batches(
+    connection: Connection, mailing: Mailing, edition_id: int, parts: Iterable[Part], batch_size: int
+) -> None:
+    """The batches of one edition, numbered through all its parts."""
     rows = [
         {
             "mailing_id": mailing.id,
@@ -195,17 +201,28 @@ def _freeze_part(
             "generation": mailing.generation,
             "not_before": part.not_before,
         }
-        for number in range(first, first + -(-part.size // batch_size))
+        for part in parts
+        for number in range(part.first, part.first + -(-part.size // batch_size))
     ]
-    if not rows:
-        return 0
     connection.execute(insert(batches), rows)
-    position = func.row_number().over(order_by=people.c.subscriber_id) - 1
+
+
+def _owe(
+    connection: Connection,
+    mailing_id: int,
+    edition_id: int,
+    chosen: Subquery,
+    first: ColumnElement[int],
+    batch_size: int,
+    part: ColumnElement[int] | None = None,
+) -> int:
+    """The deliveries of one edition in one statement, in batches counted from `first` on; within each `part`, if given."""
+    position = func.row_number().over(partition_by=part, order_by=chosen.c.subscriber_id) - 1
     numbered = (
         select(
-            people.c.subscriber_id,
-            people.c.address_key,
-            people.c.address,
+            chosen.c.subscriber_id,
+            chosen.c.address_key,
+            chosen.c.address,
             # SQLAlchemy's `//` is a floating point floor on PostgreSQL, and finds no index.
             (cast(position.op("/", precedence=8)(literal(batch_size, Integer)), Integer) + first).label("number"),
         )
@@ -218,7 +235,7 @@ def _freeze_part(
         .scalar_subquery()
     )
     owed = select(
-        literal(mailing.id),
+        literal(mailing_id),
         numbered.c.subscriber_id,
         numbered.c.address_key,
         numbered.c.address,
