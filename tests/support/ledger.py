@@ -51,7 +51,7 @@ def make_mailing(connection, *, kind=MailingKind.BROADCAST, key=None, batch_size
             kind=kind,
             source="issue:hello",
             send_at=send_at,
-            wall_time="2026-11-16T07:00",
+            wall_time=send_at.replace(tzinfo=None).isoformat(),
             zone="UTC",
             batch_size=batch_size,
             **rest,

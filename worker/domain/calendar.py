@@ -45,6 +45,7 @@ def oddity(wall: datetime, zone: str) -> str:
     return ""
 
 
+_LAST_YEAR = 9000  # far enough from the last that datetime knows, in every zone
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -53,13 +54,17 @@ def parse_wall(words: str, now: datetime) -> datetime:
 
     Raises ValueError with one sentence for anything else, and for a date that has passed.
     """
+    found = _parse(words, now)
+    if found.year > _LAST_YEAR:
+        raise ValueError(f"{words!r} is too far away")
+    return found
+
+
+def _parse(words: str, now: datetime) -> datetime:
     day, _, hour = words.strip().lower().replace("t", " ", 1 if words[:1].isdigit() else 0).rpartition(" ")
-    try:
-        at = time.fromisoformat(hour)
-    except ValueError:
-        raise ValueError(
-            f"{words!r} is no time; write monday 07:00, tomorrow 07:00, 07:00 or 2026-11-30 07:00"
-        ) from None
+    at = _time(hour)
+    if at is None:
+        raise ValueError(f"{words!r} is no time; write monday 07:00, tomorrow 07:00, 07:00 or 2026-11-30 07:00")
     if day == "":
         found = datetime.combine(now.date(), at)
         return found if found > now else found + timedelta(days=1)
@@ -77,3 +82,12 @@ def parse_wall(words: str, now: datetime) -> datetime:
     if found <= now:
         raise ValueError(f"{words!r} has passed; leave --at away to send now")
     return found
+
+
+def _time(words: str) -> time | None:
+    """A time of day to the minute; None for anything else, and for one with an offset of its own."""
+    try:
+        at = time.fromisoformat(words)
+    except ValueError:
+        return None
+    return at.replace(second=0, microsecond=0) if at.tzinfo is None else None

@@ -26,6 +26,7 @@ from worker.usecases.advance_followups import advance_followups
 from worker.usecases.due import Due
 from worker.usecases.push_suppressions import push_due
 from worker.usecases.raise_alerts import raise_alerts
+from worker.usecases.rederive_hours import rederive_hours
 from worker.usecases.review_pace import in_turn, review_blocks
 from worker.usecases.stage_mailing import decide_uncertain
 from worker.usecases.sync_suppressions import sync_due
@@ -56,8 +57,10 @@ def tick(
     `lanes` is how many jobs may usefully submit one broadcast at once; `alert_address` is told what needs attention.
     `lists`: keep SendGrid's suppression lists and ours together.
     """
-    with writing(engine) as connection:
+    with reading(engine) as connection:
         at = now or database_clock(connection)
+    rederive_hours(engine, content.publication, at)
+    with writing(engine) as connection:
         leave_late(connection, at)
         decide_late(connection, at, content.publication.late.grace)
         sweep(connection, at)

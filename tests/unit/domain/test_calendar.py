@@ -1,22 +1,55 @@
 """Wall times and instants, on the odd days too."""
 
-from datetime import UTC, datetime, timedelta
-from zoneinfo import available_timezones
+import string
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.followups import wall
-from worker.domain.calendar import instant, oddity, wall_time, zone_exists
+from worker.domain.calendar import instant, oddity, parse_wall, wall_time, zone_exists
 
-walls = st.datetimes(min_value=wall("1990-01-01T00:00"), max_value=wall("2060-01-01T00:00"))
 every_zone = st.sampled_from(sorted(available_timezones()))
 zones = st.sampled_from(
     ["UTC", "Europe/Lisbon", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "America/St_Johns"]
 )
 moments = st.datetimes(wall("1990-01-01"), wall("2040-01-01"), timezones=st.just(UTC))
 walls = st.datetimes(wall("1990-01-01"), wall("2040-01-01"))
+
+
+@st.composite
+def near_changes(draw):
+    """A zone, and two wall times around a day on which its clocks are changed (any day where they never are)."""
+    zone = draw(every_zone)
+    first = date(draw(st.integers(1990, 2060)), 1, 1)
+    offsets = [datetime.combine(first + timedelta(n), time(0), ZoneInfo(zone)).utcoffset() for n in range(366)]
+    changing = [n for n in range(365) if offsets[n] != offsets[n + 1]] or [draw(st.integers(0, 364))]
+    day = datetime.combine(first + timedelta(draw(st.sampled_from(changing))), time(0))
+    minutes = st.integers(-3 * 60, 30 * 60)
+    one, other = sorted((draw(minutes), draw(minutes)))
+    return zone, day + timedelta(minutes=one), day + timedelta(minutes=other)
+
+
+@given(near_changes())
+def test_where_clocks_change_existing_wall_times_keep_their_order_and_missing_ones_move_by_the_gap(drawn):
+    zone, one, other = drawn
+    for written in (one, other):
+        meant = wall_time(instant(written, zone), zone)
+        assert instant(meant, zone) == instant(written, zone)
+        assert meant >= written
+        assert ("does not exist" in oddity(written, zone)) == (meant > written)
+    if wall_time(instant(one, zone), zone) == one and wall_time(instant(other, zone), zone) == other:
+        assert (instant(one, zone) < instant(other, zone)) == (one < other)
+
+
+@given(near_changes())
+def test_of_two_moments_with_one_wall_time_the_first_is_meant(drawn):
+    zone, written, _ = drawn
+    at = instant(written, zone)
+    for minutes in range(15, 241, 15):
+        assert wall_time(at - timedelta(minutes=minutes), zone) != written
 
 
 @given(moments, zones)
@@ -103,3 +136,51 @@ def test_every_wall_time_of_every_zone_has_one_instant_and_a_gap_only_moves_it_f
 def test_a_day_or_more_later_on_the_wall_is_never_earlier(written, later, zone):
     # Clocks are set by up to two hours at once, but for zones that skip or repeat a day (Samoa in 2011).
     assert instant(written + later + timedelta(days=1), zone) >= instant(written, zone)
+
+
+NOW_ON_THE_WALL = wall("2026-11-16T08:00")  # a Monday
+
+
+@pytest.mark.parametrize(
+    ("words", "means"),
+    [
+        ("monday 07:00", "2026-11-23T07:00"),
+        ("Monday 09:00", "2026-11-16T09:00"),
+        ("tomorrow 07:00", "2026-11-17T07:00"),
+        ("07:00", "2026-11-17T07:00"),
+        ("09:00:30", "2026-11-16T09:00"),
+        ("2026-11-30 07:00", "2026-11-30T07:00"),
+        ("2026-11-30T07:00", "2026-11-30T07:00"),
+    ],
+)
+def test_an_author_may_write_an_hour_in_several_ways(words, means):
+    assert parse_wall(words, NOW_ON_THE_WALL) == wall(means)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("07:00+02:00", "is no time"),
+        ("7", "is no time"),
+        ("2026-11-30 07:00Z", "is no time"),
+        ("someday 07:00", "is no day"),
+        ("2026-11-16 07:00", "has passed"),
+        ("today 07:00", "has passed"),
+        ("9999-12-31 23:59", "too far away"),
+        ("", "is no time"),
+    ],
+)
+def test_any_other_hour_is_refused_in_a_sentence(words, why):
+    with pytest.raises(ValueError, match=why):
+        parse_wall(words, NOW_ON_THE_WALL)
+
+
+@given(st.text(string.digits + "-:t +zday.", max_size=24) | st.text(max_size=24), walls)
+def test_whatever_is_written_is_a_wall_time_to_come_or_refused(words, now):
+    try:
+        found = parse_wall(words, now)
+    except ValueError:
+        return
+    assert found.tzinfo is None
+    assert found > now or words.strip().lower().startswith("tomorrow")
+    assert instant(found, "Pacific/Kiritimati") < instant(found, "Etc/GMT+12"), "no zone is too far for it"
