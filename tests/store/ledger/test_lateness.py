@@ -1,19 +1,24 @@
 """A mailing that handed over nothing by its hour and the grace after it follows its policy."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
-from tests.support.ledger import claim_and_start, let_leases_run_out, make_mailing, plan
+from tests.support.ledger import claim, claim_and_start, let_leases_run_out, make_mailing, plan, start
 from tests.support.makers import NOW, make_subscribers
 from worker.domain.late import Late
 from worker.domain.mailing import KINDS, MailingKind, MailingStatus
 from worker.store.engine import reading, writing
-from worker.store.ledger.lateness import decide_late
-from worker.store.ledger.mailings import get_mailing, pause_mailing, resume_mailing
+from worker.store.ledger.lateness import decide_late, who_gets_it
+from worker.store.ledger.mailings import cancel_mailing, get_mailing, pause_mailing, resume_mailing
+from worker.store.pace import ACCOUNT, block
+from worker.store.tables import batches
 
 GRACE = timedelta(hours=2)
 LATE = NOW + timedelta(hours=3, minutes=20)
+LONG_AGO = datetime(2020, 1, 6, 7, 0, tzinfo=UTC)  # past on the database's clock too, which says what a resume means
+FAR_AHEAD = datetime(2120, 1, 1, 7, 0, tzinfo=UTC)
 
 
 def scheduled(engine, **rest):
@@ -52,7 +57,7 @@ def test_by_default_it_asks_and_says_what_to_type(engine, planned):
 
 
 def test_whoever_resumes_is_not_asked_again(engine):
-    mailing_id = scheduled(engine)
+    mailing_id = scheduled(engine, send_at=LONG_AGO)
     decide(engine)
     with writing(engine) as connection:
         assert resume_mailing(connection, mailing_id)
@@ -61,7 +66,7 @@ def test_whoever_resumes_is_not_asked_again(engine):
 
 
 def test_a_mailing_that_a_person_paused_over_its_hour_is_not_late_once_it_is_resumed(engine):
-    mailing_id = scheduled(engine)
+    mailing_id = scheduled(engine, send_at=LONG_AGO)
     with writing(engine) as connection:
         pause_mailing(connection, mailing_id)
     assert decide(engine) == []
@@ -105,3 +110,64 @@ def test_only_what_has_an_hour_an_author_chose_asks():
         MailingKind.BROADCAST,
         MailingKind.STEP,
     }
+
+
+def test_a_pause_that_is_over_before_the_hour_changes_no_policy(engine):
+    mailing_id = scheduled(engine, send_at=FAR_AHEAD, late=Late.EXPIRE)
+    with writing(engine) as connection:
+        pause_mailing(connection, mailing_id)
+        assert resume_mailing(connection, mailing_id)
+    assert decide(engine, FAR_AHEAD + timedelta(days=1)) == [mailing_id]
+    assert look(engine, mailing_id).status is MailingStatus.CANCELLED
+
+
+def test_what_is_late_and_not_wanted_any_more_is_dropped_by_cancel(engine):
+    mailing_id = scheduled(engine)
+    plan(engine, mailing_id)
+    decide(engine)
+    with writing(engine) as connection:
+        assert cancel_mailing(connection, mailing_id, LATE)
+    assert claim(engine, mailing_id) is None
+
+
+def test_what_a_worker_only_holds_has_not_begun(engine):
+    mailing_id = scheduled(engine)
+    plan(engine, mailing_id)
+    batch = claim(engine, mailing_id)
+    assert decide(engine) == [mailing_id]
+    assert start(engine, batch) is None, "its start finds it paused"
+
+
+def test_a_mailing_that_the_pace_held_back_is_not_late_before_the_grace_is_over_again(engine):
+    mailing_id = scheduled(engine)
+    plan(engine, mailing_id)
+    with writing(engine) as connection:
+        block(connection, ACCOUNT, LATE - timedelta(hours=1))
+    assert decide(engine) == []
+    assert decide(engine, LATE + timedelta(hours=1, minutes=1)) == [mailing_id]
+
+
+def test_a_block_does_not_excuse_what_is_not_even_planned(engine):
+    mailing_id = scheduled(engine)
+    with writing(engine) as connection:
+        block(connection, ACCOUNT, LATE)
+    assert decide(engine) == [mailing_id]
+
+
+def test_at_local_hours_nothing_is_late_while_every_reader_waits_for_an_hour_to_come(engine):
+    mailing_id = scheduled(engine, local_hour=True)
+    plan(engine, mailing_id)
+    moments = update(batches).where(batches.c.mailing_id == mailing_id)
+    with writing(engine) as connection:
+        connection.execute(moments.values(not_before=LATE + timedelta(hours=1)))
+    assert decide(engine) == []
+    assert decide(engine, LATE + timedelta(hours=3, minutes=1)) == [mailing_id]
+
+
+def test_an_expired_mailing_names_whoever_was_being_mailed_at_that_moment(engine):
+    mailing_id = scheduled(engine, late=Late.EXPIRE)
+    plan(engine, mailing_id)
+    claim_and_start(engine, mailing_id)
+    with writing(engine) as connection:
+        cancel_mailing(connection, mailing_id, LATE)
+        assert "being mailed just then" in who_gets_it(connection, mailing_id)

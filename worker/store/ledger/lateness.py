@@ -56,7 +56,7 @@ def decide_late(connection: Connection, now: datetime, grace: timedelta) -> list
         missed = f"it missed its hour by {missed_by(row.send_at, now)}"
         if row.late == Late.EXPIRE:
             if cancel_mailing(connection, row.id, now):
-                need_attention(connection, row.id, f"{missed} and has expired: {_who_gets_it(connection, row.id)}")
+                need_attention(connection, row.id, f"{missed} and has expired: {who_gets_it(connection, row.id)}")
                 decided.append(row.id)
         elif pause_mailing(
             connection,
@@ -67,10 +67,10 @@ def decide_late(connection: Connection, now: datetime, grace: timedelta) -> list
     return decided
 
 
-def _who_gets_it(connection: Connection, mailing_id: int) -> str:
+def who_gets_it(connection: Connection, mailing_id: int) -> str:
+    """Who gets an expired mailing, in words: nobody, unless a worker started at the very moment it was cancelled."""
     gone = batches.c.status.not_in((BatchStatus.CANCELLED, BatchStatus.EMPTY))
     query = select(batches.c.id).where(batches.c.mailing_id == mailing_id, gone)
     if connection.execute(query.limit(1)).first() is None:
         return "nobody gets it"
-    # A worker was faster by a moment.
     return f"nobody gets it but who was being mailed just then (`broadsheet status {mailing_id}`)"
