@@ -26,7 +26,6 @@ _TRIES = 100  # of taking tokens that others take too; each failure means that s
 _IS_BULK = or_(*(mailings.c.kind == kind.value for kind, rules in KINDS.items() if rules.queue is Queue.BULK))
 
 
-
 def blocked_after(at: datetime | DatabaseNow) -> ColumnElement[bool]:
     """Beside a row of `mailings`: the account or the queue of this mailing is, or was, blocked after `at`."""
     return exists().where(
