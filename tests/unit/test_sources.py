@@ -297,3 +297,14 @@ def test_a_wrong_lateness_names_its_key(tmp_path, table, words):
 def test_an_issue_with_a_wrong_lateness_names_its_line(tmp_path):
     with pytest.raises(SourceError, match="late"):
         issue(tmp_path, FRONT.replace("title:", "late: perhaps\ntitle:"))
+
+
+def test_an_issue_may_go_at_local_hours_and_a_step_may_not(tmp_path):
+    assert issue(tmp_path, FRONT.replace("title:", "local_hour: true\ntitle:")).local_hour is True
+    assert issue(tmp_path, FRONT).local_hour is False
+    with pytest.raises(SourceError, match="local_hour is neither true nor false: 'yes'"):
+        issue(tmp_path, FRONT.replace("title:", "local_hour: yes\ntitle:"))
+    step = FRONT.replace("title:", "anchor: opens\nlocal_hour: true\ntitle:")
+    write(tmp_path, "content/sequences/launch/one.md", step)
+    with pytest.raises(SourceError, match="local_hour"):
+        sources.read_steps(tmp_path, "launch")
