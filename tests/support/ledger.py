@@ -7,6 +7,7 @@ from sqlalchemy import select, text, update
 
 from tests.support.makers import NOW
 from worker.domain.edition import Edition, MergeName, MergeTag, Place
+from worker.domain.late import Late
 from worker.domain.mailing import MailingKind
 from worker.domain.segment import EVERYONE
 from worker.domain.subscriber import Plan
@@ -43,7 +44,8 @@ EDITIONS = {plan: make_edition(plan) for plan in Plan}
 
 
 def make_mailing(connection, *, kind=MailingKind.BROADCAST, key=None, batch_size=1_000, send_at=NOW, **rest):
-    """The id of a scheduled mailing."""
+    """The id of a scheduled mailing. Where no hour is named it is never late, whenever the test runs."""
+    late = {"late": Late.SEND} if send_at == NOW else {}
     return create_mailing(
         connection,
         NewMailing(
@@ -54,7 +56,7 @@ def make_mailing(connection, *, kind=MailingKind.BROADCAST, key=None, batch_size
             wall_time=send_at.replace(tzinfo=None).isoformat(),
             zone="UTC",
             batch_size=batch_size,
-            **rest,
+            **(late | rest),
         ),
         NOW,
     )

@@ -107,6 +107,7 @@ mailings = Table(
     Column("stage_at", Instant),  # set: staged, and handed over from then on; NULL: handed over at `send_at`
     Column("recall_to", Text),  # while `recalling`: what it becomes then (staged, paused, cancelled)
     Column("late", Text, nullable=False, server_default="ask"),  # its hour is missed: send, ask, expire
+    Column("expires_at", Instant),  # nothing of it goes from then on, unless `late` is send
     Column("local_hour", Integer, nullable=False, server_default="0"),  # 1: at `wall_time` in each reader's own zone
     Column("corrects_id", Id),  # only those who have that mailing get this one
     Column("planning_attempts", Integer, nullable=False, server_default="0"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from worker.domain.calendar import instant
 from worker.domain.issue import Step
 from worker.domain.launch import Launch
 from worker.domain.mailing import MailingKind
@@ -70,6 +71,7 @@ def _launch_mailings(
                 batch_size=batch_size,
                 launch_id=launch.id,
                 late=late_policy(step, publication.late.policy),
+                expires_at=instant(launch.closes, launch.zone),
             )
 
 

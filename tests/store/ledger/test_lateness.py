@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from tests.support.ledger import claim, claim_and_start, let_leases_run_out, make_mailing, plan, start
+from tests.support.ledger import claim, claim_and_start, let_leases_run_out, make_mailing, plan, start, statuses
 from tests.support.makers import NOW, make_subscribers
 from worker.domain.late import Late
 from worker.domain.mailing import KINDS, MailingKind, MailingStatus
@@ -24,7 +24,7 @@ FAR_AHEAD = datetime(2120, 1, 1, 7, 0, tzinfo=UTC)
 def scheduled(engine, **rest):
     with writing(engine) as connection:
         make_subscribers(connection, 5)
-        return make_mailing(connection, batch_size=2, **rest)
+        return make_mailing(connection, **({"batch_size": 2, "late": Late.ASK} | rest))
 
 
 def decide(engine, now=LATE):
@@ -170,4 +170,38 @@ def test_an_expired_mailing_names_whoever_was_being_mailed_at_that_moment(engine
     claim_and_start(engine, mailing_id)
     with writing(engine) as connection:
         cancel_mailing(connection, mailing_id, LATE)
-        assert "being mailed just then" in who_gets_it(connection, mailing_id)
+        assert "but who was mailed by then" in who_gets_it(connection, mailing_id)
+
+
+CLOSE = NOW + timedelta(hours=1)  # within the grace
+
+
+@pytest.mark.parametrize("policy", [Late.ASK, Late.EXPIRE])
+@pytest.mark.parametrize("planned", [False, True])
+def test_once_its_launch_has_closed_nothing_goes_however_short_the_delay(engine, policy, planned):
+    mailing_id = scheduled(engine, late=policy, expires_at=CLOSE)
+    if planned:
+        plan(engine, mailing_id)
+    assert decide(engine, CLOSE - timedelta(milliseconds=1)) == []
+    assert decide(engine, CLOSE) == [mailing_id]
+    found = look(engine, mailing_id)
+    assert found.status is MailingStatus.CANCELLED
+    assert "it outlived its launch and has expired: nobody gets it" in found.needs_attention
+    assert claim(engine, mailing_id) is None
+
+
+def test_what_went_out_before_the_close_stays_and_the_rest_is_cancelled(engine):
+    mailing_id = scheduled(engine, expires_at=CLOSE)
+    plan(engine, mailing_id)
+    claim_and_start(engine, mailing_id)
+    assert decide(engine, CLOSE) == [mailing_id]
+    assert statuses(engine, mailing_id) == ["submitting", "cancelled", "cancelled"]
+    assert "but who was mailed by then" in look(engine, mailing_id).needs_attention
+
+
+def test_a_close_means_nothing_to_what_was_handed_over_whole_or_is_to_be_sent_in_any_case(engine):
+    whole = scheduled(engine, batch_size=10, expires_at=CLOSE)
+    plan(engine, whole)
+    claim_and_start(engine, whole)
+    scheduled(engine, late=Late.SEND, expires_at=CLOSE)
+    assert decide(engine, CLOSE + timedelta(days=2)) == []

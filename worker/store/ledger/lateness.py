@@ -19,13 +19,18 @@ _BEGUN = exists().where(
     batches.c.mailing_id == mailings.c.id,
     batches.c.status.not_in((BatchStatus.PENDING, BatchStatus.CLAIMED)),
 )
+_UNSENT = exists().where(
+    batches.c.mailing_id == mailings.c.id,
+    batches.c.status.in_((BatchStatus.PENDING, BatchStatus.CLAIMED)),
+)
 
 
 def late_at(now: datetime, grace: timedelta) -> ColumnElement[bool]:
     """Beside a row of `mailings`: it is late, and nobody has decided yet that it goes all the same.
 
     One of which something was handed over is not late, it goes on. Nor is one that the account's pace held back within
-    the grace, nor one at local hours none of which has been missed.
+    the grace, nor one at local hours none of which has been missed. One whose `expires_at` has come is, whatever of it
+    has gone, as long as something of it has not.
     """
     missed = now - grace
     hour_missed = exists().where(
@@ -33,13 +38,13 @@ def late_at(now: datetime, grace: timedelta) -> ColumnElement[bool]:
         or_(batches.c.not_before.is_(None), batches.c.not_before < missed),
     )
     waits_for_an_hour = and_(mailings.c.local_hour == 1, ~hour_missed)
-    return and_(
-        mailings.c.status.in_(_WAITING),
-        mailings.c.late != Late.SEND,
+    has_missed = and_(
         mailings.c.send_at < missed,
         ~_BEGUN,
         or_(mailings.c.planned_at.is_(None), ~or_(waits_for_an_hour, blocked_after(missed))),
     )
+    has_expired = and_(mailings.c.expires_at <= now, or_(mailings.c.planned_at.is_(None), _UNSENT))
+    return and_(mailings.c.status.in_(_WAITING), mailings.c.late != Late.SEND, or_(has_missed, has_expired))
 
 
 def is_late(connection: Connection, mailing_id: int, now: datetime, grace: timedelta) -> bool:
@@ -50,11 +55,13 @@ def is_late(connection: Connection, mailing_id: int, now: datetime, grace: timed
 
 def decide_late(connection: Connection, now: datetime, grace: timedelta) -> list[int]:
     """Pause or cancel what is late, as each mailing's policy says; returns the ids. Can be repeated at any time."""
-    query = select(mailings.c.id, mailings.c.late, mailings.c.send_at).where(late_at(now, grace))
+    columns = (mailings.c.id, mailings.c.late, mailings.c.send_at, mailings.c.expires_at)
+    query = select(*columns).where(late_at(now, grace))
     decided = []
     for row in connection.execute(query.order_by(mailings.c.id)).all():
-        missed = f"it missed its hour by {missed_by(row.send_at, now)}"
-        if row.late == Late.EXPIRE:
+        closed = row.expires_at is not None and row.expires_at <= now
+        missed = "it outlived its launch" if closed else f"it missed its hour by {missed_by(row.send_at, now)}"
+        if closed or row.late == Late.EXPIRE:
             if cancel_mailing(connection, row.id, now):
                 need_attention(connection, row.id, f"{missed} and has expired: {who_gets_it(connection, row.id)}")
                 decided.append(row.id)
@@ -68,9 +75,11 @@ def decide_late(connection: Connection, now: datetime, grace: timedelta) -> list
 
 
 def who_gets_it(connection: Connection, mailing_id: int) -> str:
-    """Who gets an expired mailing, in words: nobody, unless a worker started at the very moment it was cancelled."""
+    """Who gets an expired mailing, in words: nobody, unless its launch closed while it went, or a worker started at the
+    very moment it was cancelled.
+    """
     gone = batches.c.status.not_in((BatchStatus.CANCELLED, BatchStatus.EMPTY))
     query = select(batches.c.id).where(batches.c.mailing_id == mailing_id, gone)
     if connection.execute(query.limit(1)).first() is None:
         return "nobody gets it"
-    return f"nobody gets it but who was being mailed just then (`broadsheet status {mailing_id}`)"
+    return f"nobody gets it but who was mailed by then (`broadsheet status {mailing_id}`)"

@@ -52,6 +52,7 @@ class NewMailing:
     addressees: Sequence[NewAddressee] = ()
     stage_at: datetime | None = None
     late: Late | None = None  # None: as the kind says
+    expires_at: datetime | None = None  # nothing of it goes from then on, unless `late` is send
     corrects_id: int | None = None
     local_hour: bool = False
 
@@ -73,6 +74,7 @@ def create_mailing(connection: Connection, new: NewMailing, now: datetime) -> in
             batch_size=new.batch_size,
             launch_id=new.launch_id,
             stage_at=new.stage_at,
+            expires_at=new.expires_at,
             corrects_id=new.corrects_id,
             local_hour=int(new.local_hour),
             late=new.late or KINDS[new.kind].late,

@@ -73,6 +73,7 @@ def _mailings() -> None:
     op.add_column("mailings", sa.Column("stage_at", sa.BigInteger(), nullable=True))
     op.add_column("mailings", sa.Column("recall_to", sa.Text(), nullable=True))
     op.add_column("mailings", sa.Column("late", sa.Text(), server_default="ask", nullable=False))
+    op.add_column("mailings", sa.Column("expires_at", sa.BigInteger(), nullable=True))
     op.add_column("mailings", sa.Column("local_hour", sa.Integer(), server_default="0", nullable=False))
     op.add_column("mailings", sa.Column("corrects_id", Id, nullable=True))
     op.add_column("mailings", sa.Column("planning_attempts", sa.Integer(), server_default="0", nullable=False))
