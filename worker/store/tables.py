@@ -1,6 +1,5 @@
-"""Every table, as SQLAlchemy Core. Who may write what: `worker/store/ledger/` alone writes mailings' states,
-batches, submissions, deliveries and exclusions; the other store modules write the tables they are named for.
-A change here needs a migration in worker/store/migrations/ and a line in CHANGELOG.md."""
+"""Every table, as SQLAlchemy Core. worker/store/ledger/ alone writes mailings' states, batches, submissions, deliveries
+and exclusions, other modules the tables they are named for. A change needs a migration and a line in CHANGELOG.md."""
 
 from __future__ import annotations
 
@@ -205,6 +204,7 @@ submissions = Table(
     Column("id", Id, primary_key=True),
     Column("key", Text, nullable=False, unique=True),  # opaque; travels in custom_args
     Column("batch_id", Id, ForeignKey("batches.id"), nullable=False, index=True),
+    Column("edition_id", Id),  # the text it carried: its batch may name a newer one since
     Column("generation", Integer, nullable=False),
     Column("token", Text, nullable=False),
     Column("size", Integer, nullable=False),

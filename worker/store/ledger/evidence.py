@@ -7,6 +7,8 @@ from `submitting` only where the proven call is the one in flight.
 
 A child holds rows that every submission of its parent before it was made (`made_after`) had carried. So what proves such
 a submission proves the child, and the child's own children: they are not sent again.
+
+A text that was corrected after the proven call is named back: who got what stays true.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from worker.domain.verdict import Verdict
 from worker.store.engine import Connection
 from worker.store.ledger.contradiction import find_denied, tell_denied
 from worker.store.ledger.moves import changed, log_move
-from worker.store.tables import batches, submissions
+from worker.store.tables import batches, deliveries, submissions
 
 _CHUNK = 500
 _OPEN = (BatchStatus.UNCERTAIN, BatchStatus.PENDING, BatchStatus.CLAIMED)
@@ -112,4 +114,21 @@ def _submit(connection: Connection, batch_id: int, status: str, submission_id: i
     )
     if done:
         log_move("batch", batch_id, status, BatchStatus.SUBMITTED, evidence=submission_id)
+        _name_text(connection, batch_id, submission_id)
     return done == 1
+
+
+def _name_text(connection: Connection, batch_id: int, submission_id: int) -> None:
+    """A batch that was corrected after the proven call names the text its readers have: the one that call carried."""
+    carried = select(submissions.c.edition_id).where(submissions.c.id == submission_id)
+    edition_id = connection.execute(carried).scalar_one()
+    if edition_id is None:  # a call from before that was written down
+        return
+    renamed = changed(
+        connection,
+        update(batches)
+        .where(batches.c.id == batch_id, batches.c.edition_id != edition_id)
+        .values(edition_id=edition_id),
+    )
+    if renamed:
+        changed(connection, update(deliveries).where(deliveries.c.batch_id == batch_id).values(edition_id=edition_id))

@@ -148,6 +148,7 @@ def start_batch(
         {
             "key": key,
             "batch_id": batch.id,
+            "edition_id": batch.edition_id,
             "generation": batch.generation,
             "token": batch.token,
             "size": len(recipients),

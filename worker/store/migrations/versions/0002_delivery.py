@@ -30,6 +30,7 @@ def upgrade() -> None:
     op.add_column("batches", sa.Column("swept", sa.Integer(), server_default="0", nullable=False))
     op.add_column("batches", sa.Column("set_aside", sa.Text(), nullable=True))
     op.add_column("batches", sa.Column("made_after", Id, nullable=True))
+    op.add_column("submissions", sa.Column("edition_id", Id, nullable=True))
     op.add_column("submissions", sa.Column("decision", sa.Text(), nullable=True))
     op.add_column("submissions", sa.Column("decided_at", sa.BigInteger(), nullable=True))
     op.add_column("submissions", sa.Column("contradicted_at", sa.BigInteger(), nullable=True))
