@@ -8,10 +8,10 @@ they hold addresses, and errors end in logs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
@@ -26,11 +26,13 @@ __all__ = [
     "DatabaseError",
     "Engine",
     "is_deadlock",
+    "is_overtaken",
     "may_pass",
     "open_engine",
     "reading",
     "reading_steadily",
     "snapshot",
+    "write",
     "writing",
 ]  # types for the other rooms
 
@@ -38,6 +40,8 @@ BUSY_SECONDS = 30  # a writer waits this long for SQLite's lock; transactions ar
 # PostgreSQL's own price of a random page is a spinning disk's. With it, and fresh statistics, reading one batch of 1,000
 # walked a list of 50,000 from end to end (8 ms; 3 ms by the primary key). A batch is too small for JIT to pay.
 _POSTGRES_OPTIONS = "-c random_page_cost=1.1 -c jit=off"
+_TRIES = 3
+_Result = TypeVar("_Result")
 
 
 def open_engine(url: str) -> Engine:
@@ -74,6 +78,22 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """One writing transaction: committed at the end, rolled back on any exception."""
     with engine.begin() as connection:
         yield connection
+
+
+def write(engine: Engine, act: Callable[[Connection], _Result]) -> _Result:
+    """`act` in a writing transaction; once more where the database ended it in favour of another one, and again after that.
+
+    For what a person asked for. Commands take a mailing before its batches, jobs the other way round: each in the order
+    it learns of them, so now and then two wait for each other.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            with writing(engine) as connection:
+                return act(connection)
+        except DatabaseError as trouble:
+            if not tries_left or not is_deadlock(trouble):
+                raise
+    raise AssertionError("unreachable")
 
 
 @contextmanager
@@ -118,6 +138,11 @@ def may_pass(trouble: DatabaseError) -> bool:
 def is_deadlock(trouble: DatabaseError) -> bool:
     """Whether the database ended this transaction in favour of another one; the same again will pass (PostgreSQL alone)."""
     return getattr(getattr(trouble, "orig", None), "sqlstate", None) == "40P01"
+
+
+def is_overtaken(trouble: DatabaseError) -> bool:
+    """Whether a `snapshot` wanted to change a row that somebody else changed after it was taken (PostgreSQL alone)."""
+    return getattr(getattr(trouble, "orig", None), "sqlstate", None) == "40001"
 
 
 def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
