@@ -9,10 +9,12 @@ from tests.support.followups import PUBLICATION
 from tests.support.ledger import make_mailing
 from tests.support.makers import NOW, make_subscriber
 from worker.domain.mailing import MailingStatus
+from worker.errors import UsageError
 from worker.store.engine import reading, writing
 from worker.store.ledger.mailings import get_mailing
 from worker.store.tables import mailings, subscribers
 from worker.usecases.rederive_hours import LOCAL_EVERY, rederive_hours
+from worker.usecases.schedule_broadcast import read_hour
 from worker.usecases.tick import Content, tick
 
 MEANT = datetime(2026, 11, 30, 7, tzinfo=UTC)  # 07:00 in Lisbon
@@ -86,3 +88,10 @@ def test_at_local_hours_the_first_reader_is_looked_for_every_quarter_of_an_hour(
 def test_a_segment_that_is_gone_does_not_stop_the_clock(engine):
     scheduled(engine, MEANT, local_hour=True, segment="forgotten")
     assert rederive_hours(engine, PUBLICATION, NOW) == []
+
+
+def test_an_hour_that_comes_twice_and_has_passed_once_is_not_sent_at_once_by_mistake():
+    second_ten_past_one = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)
+    with pytest.raises(UsageError, match="01:30 comes twice that day in Europe/Lisbon and has passed once"):
+        read_hour("01:30", "Europe/Lisbon", second_ten_past_one)
+    assert read_hour("02:00", "Europe/Lisbon", second_ten_past_one).at == datetime(2026, 10, 25, 2, tzinfo=UTC)
