@@ -1,9 +1,10 @@
-"""Stopping and going on: pause, resume, cancel."""
+"""Stopping and going on: pause, resume, cancel. What they do is worker/usecases/control.py's; here is what they say."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,36 +24,48 @@ from worker.cli.shape import (
 from worker.cli.watching import as_dict, print_overview
 from worker.context import Context
 from worker.domain.delivery import DeliveryState
-from worker.domain.mailing import Mailing, MailingStatus, Queue
+from worker.domain.mailing import Mailing, MailingStatus
 from worker.domain.staging import CUTOFF
 from worker.errors import UsageError
 from worker.store.engine import writing
 from worker.store.installation import Mark, lift_fence
 from worker.store.ledger.doubts import set_aside_forgotten
-from worker.store.ledger.mailings import cancel_mailing, pause_mailing, resume_mailing
-from worker.usecases.due import Due
+from worker.usecases import control
+from worker.usecases.control import Turned
 from worker.usecases.overview import find_by_words, overview
 
 Words = Annotated[str, typer.Argument(metavar="SLUG", help="An issue's slug or id, a mailing's key, or its number.")]
+Perhaps = Annotated[
+    str, typer.Argument(metavar="[SLUG]", help="An issue's slug or id, a mailing's key, or its number.")
+]
+WHICH = "give a SLUG or --all; `broadsheet status` lists them"
 
 
 @app.command(short_help="Stop a mailing for now.")
-def pause(slug: Words, project: Project = HERE, as_json: AsJson = False) -> None:
+def pause(
+    slug: Perhaps = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every mailing there is now; what is scheduled later is not paused.")
+    ] = False,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
     """Stop a mailing: nothing more is started. A call in flight is still settled; what waits at SendGrid is taken back."""
+    _one_or_all(slug, everything)
     context = open_context(project)
-    mailing = find_by_words(context.engine, context.settings.project, slug)
-    with writing(context.engine) as connection:
-        done = pause_mailing(connection, mailing.id)
-    if not done and mailing.status is not MailingStatus.PAUSED:
-        raise UsageError(f"{slug} is {mailing.status}; there is nothing to pause")
-    recalling = _offer_recall(context, mailing.id)
-    said = "is being taken back from SendGrid and will be paused" if recalling else "paused"
-    _show(context, mailing.id, as_json, said if done else "was paused already")
+    if everything:
+        _tell_all(context, control.pause_all(context.engine), as_json, _paused)
+        return
+    turned = control.pause(context.engine, find_by_words(context.engine, context.settings.project, slug).id)
+    _tell(context, turned, as_json, _paused(turned))
 
 
 @app.command(short_help="Go on with a paused mailing.")
 def resume(
-    slug: Annotated[str, typer.Argument(metavar="[SLUG]", help="Left away only with --after-restore.")] = "",
+    slug: Perhaps = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every mailing that a person paused; not what was paused for a reason.")
+    ] = False,
     after_restore: Annotated[
         bool, typer.Option("--after-restore", help="Take a restored database for the truth and let everything go on.")
     ] = False,
@@ -60,30 +73,17 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Go on with a paused mailing; with --after-restore, with all of them after a database came back from a backup."""
+    if slug or everything or not after_restore:
+        _one_or_all(slug, everything)
     context = open_context(project)
     if after_restore:
-        with writing(context.engine) as connection:
-            Mark(context.settings.path(context.settings.state_dir)).forget(connection)
-            held = set_aside_forgotten(connection)
-            lift_fence(connection)
-        if held:
-            say(f"{held:,} batches went out in part at least and are set aside: `broadsheet reconcile`.", console=err)
-        say("The fence is lifted: what this database holds as pending will be sent.", console=err)
-    if not slug:
-        if not after_restore:
-            raise UsageError("which mailing?", fix="`broadsheet resume SLUG`; `broadsheet status` lists them")
-        return
-    mailing = find_by_words(context.engine, context.settings.project, slug)
-    with writing(context.engine) as connection:
-        done = resume_mailing(connection, mailing.id)
-    if done:
-        job = "stage_mailing" if mailing.stage_at else "submit_batches"
-        job = job if mailing.planned_at else "plan_mailing"
-        if not offer(context, [Due(job, mailing.id, mailing.rules.queue)]):
-            tell_queue_is_away()
-    elif mailing.status in (MailingStatus.FINISHED, MailingStatus.CANCELLED):
-        raise UsageError(f"{slug} is {mailing.status}; there is nothing to resume")
-    _show(context, mailing.id, as_json, "goes on" if done else "was not paused")
+        _lift(context)
+    if everything:
+        turned, left = control.resume_all(context.engine)
+        _tell_all(context, turned, as_json, _resumed, left)
+    elif slug:
+        one = control.resume(context.engine, find_by_words(context.engine, context.settings.project, slug).id)
+        _tell(context, one, as_json, _resumed(one))
 
 
 @app.command(short_help="Take back what has not been handed over.")
@@ -96,27 +96,26 @@ def cancel(
     """Take back whatever has not been handed over, and say exactly what that is."""
     context = open_context(project)
     mailing = find_by_words(context.engine, context.settings.project, slug)
-    if mailing.status is MailingStatus.FINISHED:
-        raise UsageError(f"{slug} is finished: every message was handed over, nothing can be taken back")
+    control.refuse_finished(mailing)
     if mailing.status is not MailingStatus.CANCELLED:
         agree(yes, _question(context, mailing), "Nothing was cancelled.")
+    turned = control.cancel(context.engine, mailing.id, datetime.now(UTC))
+    _tell(context, turned, as_json, _cancelled(turned), _taken_back(turned))
+
+
+def _one_or_all(slug: str, everything: bool) -> None:
+    if bool(slug) == everything:
+        raise UsageError("which mailing?" if not slug else "one mailing or all of them?", fix=WHICH)
+
+
+def _lift(context: Context) -> None:
     with writing(context.engine) as connection:
-        done = cancel_mailing(connection, mailing.id, datetime.now(UTC))
-    if _offer_recall(context, mailing.id):
-        said = "is being taken back from SendGrid and will be cancelled: nobody gets it"
-    else:
-        said = _cancelled(context, mailing.id) if done else "was cancelled already"
-    _show(context, mailing.id, as_json, said)
-
-
-def _offer_recall(context: Context, mailing_id: int) -> bool:
-    """Ask SendGrid at once, where the mailing is now being taken back; whether it is."""
-    mailing = overview(context.engine, mailing_id).mailing
-    if mailing.status is not MailingStatus.RECALLING:
-        return False
-    if not offer(context, [Due("recall_mailing", mailing_id, Queue.PROMPT)]):
-        tell_queue_is_away()
-    return True
+        Mark(context.settings.path(context.settings.state_dir)).forget(connection)
+        held = set_aside_forgotten(connection)
+        lift_fence(connection)
+    if held:
+        say(f"{held:,} batches went out in part at least and are set aside: `broadsheet reconcile`.", console=err)
+    say("The fence is lifted: what this database holds as pending will be sent.", console=err)
 
 
 def _question(context: Context, mailing: Mailing) -> str:
@@ -131,24 +130,81 @@ def _question(context: Context, mailing: Mailing) -> str:
     )
 
 
-def _cancelled(context: Context, mailing_id: int) -> str:
-    """What cancelling could still take back, and what it could not, as the ledger has it afterwards."""
-    states = overview(context.engine, mailing_id).whole.by_state
-    if not sum(states.values()):
-        return "is cancelled: nobody gets it"
-    said = f"is cancelled: {states[DeliveryState.CANCELLED]:,} messages were taken back"
-    gone = _gone(states)
-    return f"{said}, {gone:,} had been handed over or were on their way" if gone else f"{said}, none had gone out"
+def _paused(turned: Turned) -> str:
+    if turned.recalling:
+        return f"is being taken back from SendGrid {'and' if turned.done else 'already and'} will be paused"
+    if not turned.done:
+        return "was paused already"
+    in_call = turned.states[DeliveryState.SUBMITTING]
+    return f"is paused; {in_call:,} messages are in a call right now, which will be settled" if in_call else "is paused"
 
 
-def _gone(states: dict[DeliveryState, int]) -> int:
-    return states[DeliveryState.SUBMITTED] + states[DeliveryState.SUBMITTING] + states[DeliveryState.UNCERTAIN]
+def _resumed(turned: Turned) -> str:
+    if turned.recalling:
+        return f"is being taken back from SendGrid and {'then goes on' if turned.done else 'goes on then anyway'}"
+    return "goes on" if turned.done else "was not paused"
 
 
-def _show(context: Context, mailing_id: int, as_json: bool, said: str) -> None:
-    seen = overview(context.engine, mailing_id)
+def _cancelled(turned: Turned) -> str:
+    """What cancelling could still take back, and what it could not, as the ledger had it at that moment."""
+    states = turned.states
+    if turned.recalling:
+        return f"is being taken back from SendGrid {'and' if turned.done else 'already and'} will be cancelled"
+    said = "is cancelled: " if turned.done else "was cancelled already: "
+    if not turned.mailing.audience:
+        return said + "nobody gets it"
+    said += f"{states[DeliveryState.CANCELLED]:,} messages were taken back"
+    if not _gone(states):
+        return f"{said}, none had gone out"
+    said += f", {states[DeliveryState.SUBMITTED]:,} had been handed over"
+    if in_call := states[DeliveryState.SUBMITTING]:
+        said += f", {in_call:,} are in a call right now, which will be settled"
+    if uncertain := states[DeliveryState.UNCERTAIN]:
+        said += f", {uncertain:,} are uncertain (`broadsheet reconcile {turned.mailing.id}`)"
+    return said
+
+
+def _taken_back(turned: Turned) -> dict[str, Any]:
+    states = turned.states
+    return {
+        "taken_back": states[DeliveryState.CANCELLED],
+        "handed_over": states[DeliveryState.SUBMITTED],
+        "in_call": states[DeliveryState.SUBMITTING],
+        "uncertain": states[DeliveryState.UNCERTAIN],
+    }
+
+
+def _gone(states: Any) -> int:
+    gone: int = states[DeliveryState.SUBMITTED] + states[DeliveryState.SUBMITTING] + states[DeliveryState.UNCERTAIN]
+    return gone
+
+
+def _tell(context: Context, turned: Turned, as_json: bool, said: str, more: dict[str, Any] | None = None) -> None:
+    if turned.due and not offer(context, turned.due):
+        tell_queue_is_away()
+    seen = overview(context.engine, turned.mailing.id)
     if as_json:
-        print_json(as_dict(seen))
-    else:
-        say(f"{seen.mailing.key} {said}.")
-        print_overview(seen)
+        print_json(as_dict(seen) | {"done": turned.done} | (more or {}))
+        return
+    say(f"{seen.mailing.key} {said}.")
+    print_overview(seen)
+
+
+def _tell_all(
+    context: Context, turned: Sequence[Turned], as_json: bool, said: Any, left: Sequence[Mailing] = ()
+) -> None:
+    due = [due for one in turned for due in one.due]
+    if due and not offer(context, due):
+        tell_queue_is_away()
+    if as_json:
+        rows = [(one.mailing, one.done) for one in turned] + [(one, False) for one in left]
+        print_json([{"id": one.id, "key": one.key, "status": one.status, "done": done} for one, done in rows])
+        return
+    for one in turned:
+        say(f"{one.mailing.key} {said(one)}.")
+    for mailing in left:
+        say(
+            f"{mailing.key} stays paused: {mailing.needs_attention}. `broadsheet resume {mailing.id}` if that is mended."
+        )
+    if not turned and not left:
+        say("There is no such mailing.")

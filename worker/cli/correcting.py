@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from worker import sources
 from worker.cli.authoring import find_problems, print_problems
 from worker.cli.shape import (
     HERE,
@@ -22,15 +21,19 @@ from worker.cli.shape import (
     say,
     tell_queue_is_away,
 )
+from worker.cli.watching import reasons
 from worker.context import Context
 from worker.domain.mailing import Mailing, MailingKind, MailingStatus
 from worker.errors import BroadsheetError, UsageError
 from worker.render.preflight import Severity
-from worker.usecases.correct_mailing import Difference, broadcast_again, correct_mailing, difference
+from worker.usecases.broadcast_again import broadcast_again, preview_second
+from worker.usecases.correct_mailing import Difference, correct_mailing, difference
 from worker.usecases.due import Due
 from worker.usecases.overview import find_by_words
+from worker.usecases.prepare_mailing import find_text
 
 Words = Annotated[str, typer.Argument(metavar="SLUG", help="An issue's slug or id, a mailing's key, or its number.")]
+HTML_ONLY = "(subject, preview and plain text are the same: the change shows in the HTML alone)"
 
 
 @app.command(short_help="What has changed in a text since it was planned.")
@@ -63,14 +66,17 @@ def correct(
     """
     context = open_context(project)
     mailing = _planned(context, slug)
+    if again:
+        _refuse_again(mailing)
+    elif mailing.status is MailingStatus.RECALLING:
+        raise UsageError(
+            f"{mailing.key} is being taken back from SendGrid",
+            fix="say it again in a moment: then all of it can be corrected",
+        )
+    _refuse_errors(context, mailing)
     found = difference(context.engine, mailing, context.prepare)
     if not as_json:
         _show(found)
-    if not found.changed and not again:
-        if as_json:
-            print_json(_as_dict(found) | {"corrected": 0})
-        return
-    _refuse_errors(context, mailing, as_json)
     if again:
         _again(context, mailing, found, yes, as_json)
     else:
@@ -78,81 +84,124 @@ def correct(
 
 
 def _correct(context: Context, mailing: Mailing, found: Difference, yes: bool, as_json: bool) -> None:
-    if mailing.status is MailingStatus.STAGED and found.reach.handed_over and not as_json:
+    reach = found.reach
+    if mailing.status is MailingStatus.STAGED and reach.have and not as_json:
         say(f"To change what waits at SendGrid too: `broadsheet pause {mailing.id}` first, then correct, then resume.")
-    if found.reach.pending:
-        agree(yes, f"Correct it for {found.reach.pending:,} readers?", "Nothing was corrected.")
-    corrected = correct_mailing(context.engine, mailing, found.editions) if found.reach.pending else 0
+    corrected = 0
+    if reach.pending:
+        agree(yes, f"Correct it for {reach.pending:,} readers?", "Nothing was corrected.")
+        corrected = correct_mailing(context.engine, mailing, found.editions)
     if as_json:
         print_json(_as_dict(found) | {"corrected": corrected})
         return
-    say(f"{corrected:,} readers get the new text." if corrected else "Nothing is pending: nobody gets the new text.")
-    if found.reach.handed_over:
-        say(
-            f"{found.reach.handed_over:,} have the old one; `broadsheet correct {mailing.id} --again` mails them the new one."
-        )
+    if corrected:
+        say(f"{corrected:,} readers get the new text.")
+    elif found.changed or reach.have:
+        say("Nothing is pending in another text: nobody more gets the new one.")
+    if reach.in_hand:
+        say(f"{reach.in_hand:,} were in a worker's hands and keep theirs; say it again for what came back from there.")
+    if reach.have and mailing.status is not MailingStatus.STAGED:
+        say(f"{reach.have:,} have the old one; `broadsheet correct {mailing.id} --again` mails them the new one.")
 
 
 def _again(context: Context, mailing: Mailing, found: Difference, yes: bool, as_json: bool) -> None:
-    if mailing.kind is not MailingKind.BROADCAST:
-        raise UsageError("only a broadcast can be sent again as a correction")
-    if not found.reach.handed_over:
-        raise UsageError("nobody has another text than the one written now", fix="there is nothing to correct")
-    agree(
-        yes,
-        f"Mail the new text to up to {found.reach.handed_over:,} readers who have the old one?",
-        "Nothing was sent.",
-    )
-    size, now = context.settings.batch_size, datetime.now(UTC)
-    made = broadcast_again(context.engine, mailing, found.editions, size, now)
-    if made is None:
-        raise UsageError("this very text was sent as a correction before", fix="`broadsheet status` lists it")
-    if not offer(context, [Due("plan_mailing", made, mailing.rules.queue)]):
+    reach = found.reach
+    if reach.pending and mailing.status is not MailingStatus.CANCELLED:
+        raise UsageError(
+            f"{reach.pending:,} readers still wait for {mailing.key} with the old text",
+            fix=f"`broadsheet correct {mailing.id}` first: they get the new one in its place",
+        )
+    if reach.in_hand:
+        raise UsageError(f"{reach.in_hand:,} readers are in a worker's hands", fix="say it again in a moment")
+    people = preview_second(context.engine, mailing, found.texts)
+    audience = people.pop("audience", 0)
+    if not audience:
+        say("Nobody who may be mailed has another text than the one written now: nothing was sent.", console=err)
+        if as_json:
+            print_json(_as_dict(found) | {"mailing": None, "made": False, "audience": 0, "excluded": people})
+        return
+    if people:
+        say(f"left out: {reasons(people)}", console=err)
+    if reach.uncertain:
+        say(
+            f"{reach.uncertain:,} uncertain ones are left out: nobody knows whether they have it."
+            f" `broadsheet reconcile {mailing.id}` first, if they should hear of it.",
+            console=err,
+        )
+    agree(yes, f"Mail the new text to {audience:,} readers who have the old one?", "Nothing was sent.")
+    second = broadcast_again(context.engine, mailing, context.settings.batch_size, datetime.now(UTC))
+    number = second.mailing_id
+    if second.made and not offer(context, [Due("plan_mailing", number, mailing.rules.queue)]):
         tell_queue_is_away()
     if as_json:
-        print_json(_as_dict(found) | {"mailing": made})
+        made = {"mailing": number, "made": second.made, "audience": audience, "excluded": people}
+        print_json(_as_dict(found) | made)
+    elif second.made:
+        say(f"Scheduled as mailing {number}. `broadsheet status {number} --watch` shows it go.")
     else:
-        say(f"Scheduled as mailing {made}. `broadsheet status {made} --watch` shows it go.")
+        say(
+            f"A correction is on its way already, as mailing {number}: nothing more was scheduled."
+            f" If the text has changed since that was planned: `broadsheet correct {number}`."
+        )
 
 
 def _planned(context: Context, slug: str) -> Mailing:
     mailing = find_by_words(context.engine, context.settings.project, slug)
     if mailing.planned_at is None:
         raise UsageError(f"{slug} is not planned yet: it goes with the text as it is at its hour")
+    if mailing.kind is MailingKind.ALERT:
+        raise UsageError(f"{mailing.key} is an alert: no author wrote it")
     return mailing
 
 
-def _refuse_errors(context: Context, mailing: Mailing, as_json: bool) -> None:
-    if not mailing.source.startswith("issue:"):
-        return
-    issue = sources.read_issue(context.settings.project, mailing.source.removeprefix("issue:"))
-    problems = find_problems(context, issue)
+def _refuse_again(mailing: Mailing) -> None:
+    if mailing.kind is not MailingKind.BROADCAST:
+        raise UsageError("only a broadcast can be sent again as a correction")
+    if mailing.corrects_id is not None:
+        raise UsageError(
+            f"{mailing.key} is a correction itself", fix=f"`broadsheet correct {mailing.corrects_id} --again`"
+        )
+    taking_back = mailing.status is MailingStatus.RECALLING
+    if taking_back or (mailing.stage_at is not None and mailing.send_at > datetime.now(UTC)):
+        raise UsageError(
+            f"{mailing.key} has not gone out: its mail waits for its hour",
+            fix=f"`broadsheet pause {mailing.id}`, then correct and resume; or say it again after the hour",
+        )
+
+
+def _refuse_errors(context: Context, mailing: Mailing) -> None:
+    text, message = find_text(context.settings.project, mailing.source)
+    problems = find_problems(context, text, message)
     if any(one.severity is Severity.ERROR for one in problems):
         print_problems(problems, err)
-        raise BroadsheetError(f"{issue.file} has errors and cannot be sent", fix="mend them first")
+        raise BroadsheetError(f"{text.file} has errors and cannot be sent", fix="mend them first")
 
 
 def _show(found: Difference) -> None:
     if not found.changed:
         say("Nothing has changed since it was planned.")
-        return
     for plan, lines in found.lines.items():
         say((f"{plan.value} edition", "bold"))
-        for line in lines:
+        for line in lines or [HTML_ONLY]:
             style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
             say((line, style) if style else line)
     reach = found.reach
-    say(
-        f"{reach.pending:,} readers are pending, {reach.in_hand:,} in a worker's hands,"
-        f" {reach.handed_over:,} have or may have the old text."
-    )
+    parts = [
+        (reach.pending, "are pending"),
+        (reach.in_hand, "are in a worker's hands"),
+        (reach.have, "were handed over"),
+        (reach.uncertain, "are uncertain"),
+    ]
+    if said := ", ".join(f"{number:,} {words}" for number, words in parts if number):
+        say(f"Readers whose text is another than the one written now: {said}.")
 
 
-def _as_dict(found: Difference) -> dict[str, object]:
+def _as_dict(found: Difference) -> dict[str, Any]:
     return {
         "changed": found.changed,
         "differences": {plan.value: lines for plan, lines in found.lines.items()},
         "pending": found.reach.pending,
         "in_hand": found.reach.in_hand,
-        "handed_over": found.reach.handed_over,
+        "have": found.reach.have,
+        "uncertain": found.reach.uncertain,
     }

@@ -47,8 +47,8 @@ class MergeTag:
 class Edition:
     """A rendered mail for one plan. `id` is None until the ledger has frozen it.
 
-    `source_hash` is that of the text it was made from (worker/domain/issue.py); a live count or an expired card changes
-    the edition and not the source.
+    `source_hash` is that of what the author wrote for this plan (worker/render/written.py); a live count or an expired
+    card changes the edition and not the source.
     """
 
     plan: Plan

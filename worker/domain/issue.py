@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, time
 
 from worker.domain.late import Late
@@ -46,13 +44,6 @@ class Issue:
     comments: str = ""
     late: Late | None = None  # None: as the publication says
     local_hour: bool = False  # at the hour of `send --at` where each reader lives
-
-    @property
-    def source_hash(self) -> str:
-        """SHA-256 over what the author wrote for readers; where the file lies and what it is called do not count."""
-        audio = None if self.audio is None else [getattr(self.audio, one.name) for one in fields(self.audio)]
-        said = [self.title, sorted(self.subject.items()), sorted(self.preview.items()), self.body.strip(), audio]
-        return hashlib.sha256(json.dumps([*said, self.comments]).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
-"""Correct a mailing: its text as it is written now, for what is still pending, or as a second broadcast to who has the old one.
+"""Correct a mailing: its text as it is written now, for what is still pending. Nothing here happens by itself: it is an
+operator's explicit act. For those who have the old text: broadcast_again.py.
 
-Nothing here happens by itself: each is an operator's explicit act.
+Of a staged mailing only what is pending is corrected: what waits at SendGrid keeps its text until it is taken back
+(worker/store/ledger/recall.py), which makes it pending.
 """
 
 from __future__ import annotations
@@ -8,18 +10,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from worker.domain.edition import Edition
-from worker.domain.late import Late
 from worker.domain.mailing import Mailing, MailingKind
 from worker.domain.segment import Rule
 from worker.domain.subscriber import Plan
-from worker.errors import BroadsheetError
-from worker.store.engine import Engine, reading, writing
+from worker.errors import SourceError, UnknownIssue
+from worker.render.written import source_hashes
+from worker.store.engine import Engine, reading, write
 from worker.store.ledger.correct import Reach, correct_pending, newest_editions, reach
-from worker.store.ledger.mailings import NewMailing, create_mailing
 from worker.usecases.prepare_mailing import find_text
 
 Prepare = Callable[[Mailing], tuple[Mapping[Plan, Edition], Rule]]
@@ -27,17 +27,25 @@ Prepare = Callable[[Mailing], tuple[Mapping[Plan, Edition], Rule]]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What was planned beside what is written now. `lines` by plan, as a unified difference of subject, preheader and text."""
+    """What was planned beside what is written now.
 
-    changed: bool
+    `lines` holds the editions that have changed, each as a unified difference of subject, preheader and plain text; no
+    lines where the change shows in the HTML alone. `editions` are all as written now.
+    """
+
     lines: Mapping[Plan, list[str]]
     reach: Reach
     editions: Mapping[Plan, Edition]
 
     @property
-    def source_hash(self) -> str:
-        """That of the text as it is now."""
-        return next(iter(self.editions.values())).source_hash
+    def changed(self) -> bool:
+        """Whether any edition has."""
+        return bool(self.lines)
+
+    @property
+    def texts(self) -> set[str]:
+        """The source hashes of the editions as written now."""
+        return {one.source_hash for one in self.editions.values()}
 
 
 def difference(engine: Engine, mailing: Mailing, prepare: Prepare) -> Difference:
@@ -48,57 +56,38 @@ def difference(engine: Engine, mailing: Mailing, prepare: Prepare) -> Difference
     editions, _rule = prepare(mailing)
     with reading(engine) as connection:
         before = newest_editions(connection, mailing.id)
-        source_hash = next(iter(editions.values())).source_hash
-        found = reach(connection, mailing.id, source_hash)
-    changed = any(one.source_hash != source_hash for one in before.values())
-    lines = {plan: _compare(before[plan], editions[plan]) for plan in before if plan in editions} if changed else {}
-    return Difference(changed, lines, found, editions)
+        found = reach(connection, mailing.id, {one.source_hash for one in editions.values()})
+    lines = {
+        plan: _compare(before[plan], now)
+        for plan, now in editions.items()
+        if plan in before and before[plan].source_hash != now.source_hash
+    }
+    return Difference(lines, found, editions)
 
 
 def source_changed(engine: Engine, project: Path, mailing: Mailing) -> bool:
-    """Whether the author has written something else since a mailing was planned; False where the text cannot be read."""
-    if mailing.planned_at is None:
+    """Whether the author has written something else since a mailing was planned, if only what cannot be used.
+
+    False where the issue is no longer found, and for an alert, which nobody writes.
+    """
+    if mailing.planned_at is None or mailing.kind is MailingKind.ALERT:
         return False
     try:
         text, _message = find_text(project, mailing.source)
-    except BroadsheetError:
+        written = source_hashes(text)
+    except UnknownIssue:
         return False
+    except SourceError:
+        return True
     with reading(engine) as connection:
-        frozen = {one.source_hash for one in newest_editions(connection, mailing.id).values()}
-    return bool(frozen - {"", text.source_hash})
+        newest = newest_editions(connection, mailing.id)
+    # An edition from before there were source hashes has none.
+    return any(one.source_hash not in ("", written[plan]) for plan, one in newest.items())
 
 
 def correct_mailing(engine: Engine, mailing: Mailing, editions: Mapping[Plan, Edition]) -> int:
     """Give what is still pending the text of `editions`; returns how many readers get it. Repeating it changes nothing."""
-    with writing(engine) as connection:
-        return correct_pending(connection, mailing.id, editions)
-
-
-def broadcast_again(
-    engine: Engine, mailing: Mailing, editions: Mapping[Plan, Edition], batch_size: int, now: datetime
-) -> int | None:
-    """A second broadcast, now, to who has the old text; None where there is one of this very text already.
-
-    Its audience is frozen at planning: whoever has it for sure, in another text than this, and did not leave since.
-    """
-    source_hash = next(iter(editions.values())).source_hash
-    with writing(engine) as connection:
-        return create_mailing(
-            connection,
-            NewMailing(
-                key=f"{mailing.key}:correction:{source_hash[:12]}",
-                kind=MailingKind.BROADCAST,
-                source=mailing.source,
-                segment=mailing.segment,
-                send_at=now,
-                wall_time=now.isoformat(timespec="minutes"),
-                zone=mailing.zone,
-                batch_size=batch_size,
-                late=Late.ASK,
-                corrects_id=mailing.id,
-            ),
-            now,
-        )
+    return write(engine, lambda connection: correct_pending(connection, mailing.id, editions))
 
 
 def _compare(before: Edition, now: Edition) -> list[str]:
@@ -113,5 +102,6 @@ def _lines(edition: Edition) -> list[str]:
 def _readable(edition: Edition, text: str) -> str:
     """With merge tags by their names: their numbers may differ where nothing else does."""
     for tag in edition.merge_tags:
-        text = text.replace(tag.tag, f"{{{tag.name.value}}}")
+        fallback = f"|{tag.fallback}" if tag.fallback else ""
+        text = text.replace(tag.tag, f"{{{tag.name.value}{fallback}}}")
     return text

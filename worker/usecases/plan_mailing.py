@@ -10,8 +10,8 @@ from worker.domain.mailing import Mailing, Queue
 from worker.domain.segment import Rule
 from worker.domain.subscriber import Plan
 from worker.errors import BroadsheetError
-from worker.store.engine import Engine, reading, snapshot, writing
-from worker.store.ledger.due import database_clock
+from worker.store.engine import DatabaseError, Engine, is_overtaken, reading, snapshot, writing
+from worker.store.ledger.due import database_clock, is_due_for_planning
 from worker.store.ledger.lateness import decide_late
 from worker.store.ledger.mailings import get_mailing, pause_mailing
 from worker.store.ledger.plan import begin_planning, freeze_audience
@@ -26,17 +26,21 @@ def plan_mailing(
 ) -> list[Due]:
     """Plan a scheduled mailing; nothing happens where it is planned already, paused or cancelled.
 
-    With `grace`, what missed its hour by more on the database's clock is decided first, as the clock does: a job that
-    waited for days in the queue must not be faster than the clock.
+    With `grace` (in a job) the database's clock decides as it does at each tick: what missed its hour by more is late, and
+    nothing is planned before its time. A job is a hint, whoever enqueued it and however long it waited.
 
     A text that cannot be rendered pauses the mailing with the reason instead of failing again on every tick. No
     transaction is open while it renders.
     """
     with writing(engine) as connection:
         if grace is not None:
-            decide_late(connection, database_clock(connection), grace)
-        if not begin_planning(connection, mailing_id):
-            return []
+            at = database_clock(connection)
+            decide_late(connection, at, grace)
+            if not is_due_for_planning(connection, mailing_id, at):
+                return []
+        attempt = begin_planning(connection, mailing_id)
+    if not attempt:
+        return []
     with reading(engine) as connection:
         mailing = get_mailing(connection, mailing_id)
     if mailing is None:
@@ -44,7 +48,11 @@ def plan_mailing(
     try:
         editions, rule = prepare(mailing)
         with snapshot(engine) as connection:
-            planned = freeze_audience(connection, mailing, rule, editions, now)
+            planned = freeze_audience(connection, mailing, rule, editions, now, attempt)
+    except DatabaseError as trouble:
+        if is_overtaken(trouble):  # paused, cancelled or planned elsewhere at this moment: the clock looks again
+            return []
+        raise
     except BroadsheetError as problem:
         with writing(engine) as connection:
             pause_mailing(connection, mailing_id, f"could not be planned: {problem}")

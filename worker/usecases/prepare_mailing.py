@@ -16,6 +16,7 @@ from worker.domain.subscriber import Plan
 from worker.errors import SourceError
 from worker.render.edition import Facts, render_editions
 from worker.render.layout import Templates
+from worker.render.written import source_hashes
 from worker.store.engine import Engine, reading
 from worker.store.segments import audience_rule
 from worker.store.subscribers import count_confirmed
@@ -36,9 +37,9 @@ def prepare_mailing(
         text, message = find_text(project, mailing.source)
     templates = Templates(sources.read_templates(project), sources.read_theme(project))
     facts = gather_facts(engine, project, base_url=base_url, now=now)
-    source = text.source_hash
+    written = source_hashes(text)
     rendered = render_editions(text, publication, templates, facts, message)
-    editions = {plan: replace(one, source_hash=source) for plan, one in rendered.items()}
+    editions = {plan: replace(one, source_hash=written[plan]) for plan, one in rendered.items()}
     if mailing.kind is MailingKind.TEST:
         editions = {plan: replace(one, subject=TEST_PREFIX + one.subject) for plan, one in editions.items()}
     return editions, rule

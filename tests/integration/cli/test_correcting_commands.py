@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.mailroom import messages
 from tests.support.sending import SAMPLE
+from worker.mailroom import faults
 from worker.store.engine import writing
 from worker.store.ledger.mailings import pause_mailing
 from worker.usecases.desk import open_desk
@@ -128,12 +129,15 @@ def test_a_second_broadcast_reaches_exactly_those_who_have_the_old_text(on, plan
     assert on("correct", SAMPLE, "--yes").code == 0
     work(planned)
     made = on("correct", SAMPLE, "--again", "--yes", "--json").json["mailing"]
-    plan_mailing(context.engine, made, context.prepare, datetime.now(UTC))
+    again = on("correct", SAMPLE, "--again", "--yes", "--json").json
+    assert (again["mailing"], again["made"]) == (made, False), "it is on its way already"
+    assert on("status", made, "--json").json["key"].endswith(":correction:1")
     work(made)
     got = titles(mailroom)
     assert collections.Counter(tuple(one) for one in got.values()) == {("old", "new"): 4, ("new",): 8}
-    twice = on("correct", SAMPLE, "--again", "--yes")
-    assert (twice.code, "was sent as a correction before" in twice.err) == (2, True)
+    twice = on("correct", SAMPLE, "--again", "--yes", "--json")
+    assert (twice.code, twice.json["mailing"], twice.json["audience"]) == (0, None, 0)
+    assert len(on("status", "--json").json) == 2
 
 
 def test_who_left_since_is_left_out_of_the_second_broadcast_with_the_reason(on, planned, edit, context, work, mailroom):
@@ -157,3 +161,106 @@ def test_a_text_with_errors_corrects_nobody(on, planned, edit, context):
     ended = on("correct", SAMPLE, "--yes")
     assert ended.code == 1
     assert on("status", planned, "--json").json["pending"] == 12
+
+
+EDIT_PAID = ("::: signoff", "::: paid\nOnly for those who pay: ostrich.\n:::\n\n::: signoff")
+
+
+def test_what_only_paying_readers_may_read_is_a_correction_for_them_alone(on, planned, edit, context, work, mailroom):
+    work(planned)
+    edit(*EDIT_PAID)
+    seen = on("diff", SAMPLE, "--json").json
+    assert (list(seen["differences"]), seen["have"]) == (["paid"], 4)
+    made = on("correct", SAMPLE, "--again", "--yes", "--json").json
+    assert made["audience"] == 4
+    work(made["mailing"])
+    texts = collections.Counter("ostrich" in one["text"] + one["html"] for one in messages(mailroom))
+    assert texts == {False: 12, True: 4}
+    assert on("status", made["mailing"], "--json").json["editions"].keys() == {"paid"}
+
+
+def test_a_correction_of_the_paid_part_never_reaches_a_free_reader(on, planned, edit, work, mailroom):
+    edit(*EDIT_PAID)
+    assert on("correct", SAMPLE, "--yes", "--json").json["corrected"] == 4
+    work(planned)
+    assert collections.Counter("ostrich" in one["text"] for one in messages(mailroom)) == {False: 8, True: 4}
+    assert {"ostrich" in one["text"] for one in messages(mailroom) if "Only for those who pay" not in one["html"]} == {
+        False
+    }
+
+
+def test_a_new_text_may_have_merge_tags_the_old_one_had_not(on, planned, edit, context, work, mailroom):
+    submit_one(context, planned)
+    edit("::: signoff", "You brought {referral_count} friends, {first_name|my friend}.\n\n::: signoff")
+    assert on("correct", SAMPLE, "--yes").code == 0
+    work(planned)
+    said = collections.Counter("You brought 0 friends" in one["text"] for one in messages(mailroom))
+    assert said == {False: 4, True: 8}
+    assert not [one for one in messages(mailroom) if "-bs0" in one["text"] + one["html"]]
+
+
+def test_a_change_that_shows_in_the_html_alone_is_said_to_be_one(on, readers, context, edit):
+    edit("::: signoff", "### A smaller head\n\n::: signoff")
+    on("send", SAMPLE, "--yes")
+    plan_mailing(context.engine, 1, context.prepare, datetime.now(UTC))
+    edit("### A smaller", "#### A smaller")
+    ended = on("diff", SAMPLE)
+    assert ended.code == 1
+    assert "shows in the HTML alone" in ended.out
+
+
+def test_blank_lines_and_what_stands_around_the_text_are_no_change(on, planned, edit):
+    edit("\n\n", "\n\n\n")
+    assert on("diff", SAMPLE).code == 0
+    assert on("status", SAMPLE, "--json").json["text_changed"] is False
+
+
+def test_a_text_that_cannot_be_read_any_more_has_changed(on, planned, edit):
+    edit("::: signoff", "::: nonsense")
+    assert on("status", SAMPLE, "--json").json["text_changed"] is True
+    ended = on("diff", SAMPLE)
+    assert (ended.code, "nonsense" in ended.err) == (1, True)
+
+
+def test_no_second_broadcast_while_others_still_wait_for_the_old_text(on, planned, edit, context):
+    submit_one(context, planned)
+    edit()
+    ended = on("correct", SAMPLE, "--again", "--yes")
+    assert (ended.code, f"broadsheet correct {planned}` first" in ended.err) == (2, True)
+
+
+def test_a_second_broadcast_needs_a_yes(on, planned, edit, work):
+    work(planned)
+    edit()
+    assert on("correct", SAMPLE, "--again").code == 2
+    assert len(on("status", "--json").json) == 1
+
+
+def test_after_a_cancel_those_who_got_the_old_text_can_hear_of_the_new_one(on, planned, edit, context, work, mailroom):
+    submit_one(context, planned)
+    assert on("cancel", SAMPLE, "--yes", "--json").json["taken_back"] == 8
+    edit()
+    assert on("correct", SAMPLE, "--yes", "--json").json["corrected"] == 0
+    made = on("correct", SAMPLE, "--again", "--yes", "--json").json
+    work(made["mailing"])
+    got = titles(mailroom)
+    assert collections.Counter(tuple(one) for one in got.values()) == {("old", "new"): 4}
+
+
+def test_a_correction_that_needs_correcting_is_corrected_itself_and_not_sent_again(on, planned, edit, work, context):
+    work(planned)
+    edit()
+    made = on("correct", SAMPLE, "--again", "--yes", "--json").json["mailing"]
+    plan_mailing(context.engine, made, context.prepare, datetime.now(UTC))
+    ended = on("correct", made, "--again", "--yes")
+    assert (ended.code, f"broadsheet correct {planned} --again" in ended.err) == (2, True)
+    edit("The silent weeks count", "The still weeks count")
+    assert on("correct", made, "--yes", "--json").json["corrected"] == 12
+
+
+def test_uncertain_ones_are_named_and_left_out_of_the_second_broadcast(on, planned, edit, context, work, mailroom):
+    mailroom.script_faults(faults.dropped("after_accepting").on(1))
+    work(planned)
+    edit()
+    made = on("correct", SAMPLE, "--again", "--yes", "--json").json
+    assert (made["uncertain"], made["audience"]) == (4, 8)

@@ -181,6 +181,46 @@ def test_cancelling_says_exactly_what_it_could_still_take_back(on, planned, work
     assert (again.code, "was cancelled already" in again.out) == (0, True)
 
 
+def test_a_mailing_resumed_before_its_hour_waits_for_it_whatever_job_is_enqueued(on, readers, context, work, mailroom):
+    on("send", SAMPLE, "--yes", "--no-stage", "--at", "2099-07-06 07:00")
+    on("pause", SAMPLE)
+    on("resume", SAMPLE)
+    plan_mailing(context.engine, 1, context.prepare, datetime.now(UTC), context.publication.late.grace)
+    assert on("status", SAMPLE, "--json").json["status"] == "scheduled"
+
+
+def test_cancel_prints_what_it_took_back_as_numbers(on, planned, work, mailroom):
+    mailroom.script_faults(faults.status(401).on(2))
+    work(planned)
+    seen = on("cancel", SAMPLE, "--yes", "--json").json
+    assert [seen[name] for name in ("done", "taken_back", "handed_over", "in_call", "uncertain")] == [True, 7, 5, 0, 0]
+    again = on("cancel", SAMPLE, "--json").json
+    assert (again["done"], again["taken_back"]) == (False, 7)
+
+
+def test_everything_is_paused_and_resumed_at_once(on, planned, work, mailroom):
+    assert [one["status"] for one in on("pause", "--all", "--json").json] == ["paused"]
+    assert on("pause", "--all").code == 0
+    work(planned)
+    assert messages(mailroom) == []
+    assert [one["done"] for one in on("resume", "--all", "--json").json] == [True]
+    work(planned)
+    assert len(messages(mailroom)) == 12
+
+
+def test_what_was_paused_for_a_reason_is_named_and_left_by_resume_all(on, planned, work, mailroom):
+    mailroom.script_faults(faults.status(401).on(1))
+    work(planned)
+    assert "stays paused" in on("resume", "--all").out
+    assert on("status", SAMPLE, "--json").json["status"] == "paused"
+
+
+@pytest.mark.parametrize("words", [("pause",), ("resume",), ("pause", SAMPLE, "--all"), ("resume", SAMPLE, "--all")])
+def test_either_one_mailing_is_named_or_all(on, words):
+    ended = on(*words)
+    assert (ended.code, "--all" in ended.err) == (2, True)
+
+
 def test_cancelling_before_the_hour_reaches_nobody(on, readers, work, mailroom):
     on("send", SAMPLE, "--yes", "--at", "2099-07-06 07:00")
     assert on("cancel", SAMPLE).code == 2, "nobody is there to ask"

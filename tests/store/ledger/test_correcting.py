@@ -38,14 +38,14 @@ def submit(engine, mailing_id):
 
 def reached(engine, mailing_id, source_hash="new"):
     with reading(engine) as connection:
-        return reach(connection, mailing_id, source_hash)
+        return reach(connection, mailing_id, {source_hash})
 
 
 def test_only_pending_batches_get_the_new_revision_each_of_its_own_plan(engine):
     mailing_id = planned(engine)
     submit(engine, mailing_id)
     claim(engine, mailing_id)
-    assert reached(engine, mailing_id) == Reach(pending=5, handed_over=2, in_hand=2)
+    assert reached(engine, mailing_id) == Reach(pending=5, in_hand=2, have=2)
     assert correct(engine, mailing_id) == 5
     with reading(engine) as connection:
         editions = read_editions(connection, mailing_id)
@@ -78,14 +78,16 @@ def test_a_correction_never_moves_a_batch_to_the_other_plan(engine):
         assert {row.id: now[row.edition_id] for row in connection.execute(batches.select())} == plans
 
 
-def test_correcting_again_changes_nothing_and_going_back_uses_the_old_revision(engine):
+def test_correcting_again_changes_nothing_and_going_back_is_a_revision_of_its_own(engine):
     mailing_id = planned(engine)
     assert correct(engine, mailing_id) == 9
     assert correct(engine, mailing_id) == 0
     assert correct(engine, mailing_id, OLD) == 9
     with reading(engine) as connection:
-        assert len(read_editions(connection, mailing_id)) == 4
-        assert {one.revision for one in newest_editions(connection, mailing_id).values()} == {2}
+        assert len(read_editions(connection, mailing_id)) == 6
+        newest = newest_editions(connection, mailing_id).values()
+        assert {(one.revision, one.source_hash) for one in newest} == {(3, "old")}
+    assert correct(engine, mailing_id, OLD) == 0
 
 
 def test_a_cancelled_mailing_is_not_corrected(engine):

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, select
 
 from worker.domain.mailing import KINDS, MailingKind, MailingStatus, Queue
 from worker.store.engine import Connection
@@ -27,11 +27,19 @@ class DueMailing:
 
 def due_for_planning(connection: Connection, now: datetime) -> list[DueMailing]:
     """Mailings whose hour (or, staged, whose time to be handed over) has come, and those whose planning was left unfinished."""
-    begins = func.coalesce(mailings.c.stage_at, mailings.c.send_at)
-    query = select(mailings.c.id, mailings.c.kind).where(
-        mailings.c.status.in_((MailingStatus.SCHEDULED, MailingStatus.PLANNING)), begins <= now
-    )
+    query = select(mailings.c.id, mailings.c.kind).where(_may_be_planned(now))
     return [DueMailing(row.id, MailingKind(row.kind), 0) for row in connection.execute(query.order_by(mailings.c.id))]
+
+
+def is_due_for_planning(connection: Connection, mailing_id: int, now: datetime) -> bool:
+    """Whether this one is among them."""
+    query = select(mailings.c.id).where(mailings.c.id == mailing_id, _may_be_planned(now))
+    return connection.execute(query).first() is not None
+
+
+def _may_be_planned(now: datetime) -> ColumnElement[bool]:
+    begins = func.coalesce(mailings.c.stage_at, mailings.c.send_at)
+    return and_(mailings.c.status.in_((MailingStatus.SCHEDULED, MailingStatus.PLANNING)), begins <= now)
 
 
 def due_for_submitting(connection: Connection) -> list[DueMailing]:

@@ -21,7 +21,7 @@ from worker.store.tables import addressees, subscribers, suppressions
 def everybody(connection: Connection, mailing: Mailing, rule: Rule, texts: Collection[str]) -> Select[Any]:
     """(subscriber_id, address_key, address, plan, reason) of everybody this mailing is about."""
     if mailing.corrects_id is not None:
-        return _people(mailing.kind, mailing.launch_id).where(has_another_text(mailing.corrects_id, texts))
+        return by_text(mailing.kind, mailing.launch_id, mailing.corrects_id, texts)
     named = connection.execute(select(addressees).where(addressees.c.mailing_id == mailing.id).limit(1)).first()
     if named is None:
         return by_rule(mailing.kind, mailing.launch_id, rule)
@@ -34,6 +34,11 @@ def everybody(connection: Connection, mailing: Mailing, rule: Rule, texts: Colle
 def by_rule(kind: MailingKind, launch_id: str | None, rule: Rule) -> Select[Any]:
     """The same for everybody a segment picks, whatever their consent."""
     return _people(kind, launch_id).where(subscribers.c.status != SubscriberStatus.ERASED, where(rule))
+
+
+def by_text(kind: MailingKind, launch_id: str | None, corrected_id: int, texts: Collection[str]) -> Select[Any]:
+    """The same for everybody who has that mailing in none of these texts."""
+    return _people(kind, launch_id).where(has_another_text(corrected_id, texts))
 
 
 def _people(kind: MailingKind, launch_id: str | None) -> Select[Any]:

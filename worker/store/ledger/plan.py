@@ -63,30 +63,31 @@ class Planned:
     audience: int
 
 
-def begin_planning(connection: Connection, mailing_id: int) -> bool:
-    """Show that planning has begun, and count it. False where the mailing is past it, paused or cancelled.
+def begin_planning(connection: Connection, mailing_id: int) -> int:
+    """Show that planning has begun, and count it: the number of this attempt, from 1. 0 where the mailing is past it,
+    paused or cancelled.
 
     Planning that has begun and ended without a word five times (MRML can crash its process) is not begun a sixth time:
     the mailing is paused with the reason. After `resume` there are five more.
     """
     spent = and_(mailings.c.planning_attempts > 0, mailings.c.planning_attempts % PLANNING_LIMIT == 0)
-    done = changed(
-        connection,
+    attempt: int | None = connection.execute(
         update(mailings)
         .where(
             mailings.c.id == mailing_id,
             mailings.c.status.in_(_PLANNABLE),
             or_(mailings.c.status == MailingStatus.SCHEDULED, ~spent),
         )
-        .values(status=MailingStatus.PLANNING, planning_attempts=_next_attempt()),
-    )
-    if done == 0:
+        .values(status=MailingStatus.PLANNING, planning_attempts=_next_attempt())
+        .returning(mailings.c.planning_attempts)
+    ).scalar_one_or_none()
+    if attempt is None:
         given_up = select(mailings.c.id).where(
             mailings.c.id == mailing_id, mailings.c.status == MailingStatus.PLANNING, spent
         )
         if connection.execute(given_up).first() is not None:
             pause_mailing(connection, mailing_id, PLANNING_GIVEN_UP)
-    return done == 1
+    return attempt or 0
 
 
 def _next_attempt() -> ColumnElement[int]:
@@ -102,17 +103,24 @@ def _next_attempt() -> ColumnElement[int]:
 
 
 def freeze_audience(
-    connection: Connection, mailing: Mailing, rule: Rule, prepared: Mapping[Plan, Edition], now: datetime
+    connection: Connection,
+    mailing: Mailing,
+    rule: Rule,
+    prepared: Mapping[Plan, Edition],
+    now: datetime,
+    attempt: int | None = None,
 ) -> Planned | None:
     """Freeze the audience of a mailing in `planning`; `connection` must be a `snapshot`.
 
-    Returns None (and changes nothing) where somebody else planned it meanwhile. Raises LedgerError where a plan of
+    `attempt` is what `begin_planning` said before `prepared` was rendered. Returns None (and changes nothing) where
+    somebody else planned it meanwhile, or where it was paused meanwhile, even if it was resumed and is being planned
+    again: the text may have been mended in between. Raises LedgerError where a plan of
     the audience has no edition, or candidates and deliveries + exclusions do not agree.
     """
     owned = changed(
         connection,
         update(mailings)
-        .where(mailings.c.id == mailing.id, mailings.c.status == MailingStatus.PLANNING)
+        .where(mailings.c.id == mailing.id, mailings.c.status == MailingStatus.PLANNING, _same_run(attempt))
         .values(status=_planned_status(mailing), planned_at=now),
     )
     if owned != 1:
@@ -137,6 +145,14 @@ def freeze_audience(
     )
     log_move("mailing", mailing.id, MailingStatus.PLANNING, _planned_status(mailing), audience=audience)
     return Planned(candidates, audience)
+
+
+def _same_run(attempt: int | None) -> ColumnElement[bool]:
+    """Not paused since that attempt began: after `resume` attempts are counted from the next five on."""
+    if attempt is None:
+        return literal(True)
+    before = (attempt - 1) // PLANNING_LIMIT * PLANNING_LIMIT
+    return mailings.c.planning_attempts.between(before + 1, before + PLANNING_LIMIT)
 
 
 def _planned_status(mailing: Mailing) -> MailingStatus:
