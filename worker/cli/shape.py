@@ -30,6 +30,8 @@ from worker.usecases.due import Due
 ORDER = (
     *("demo", "new", "preview", "check", "render", "test", "send", "status", "deliveries", "pause", "resume", "cancel"),
     *(
+        "diff",
+        "correct",
         "reconcile",
         "report",
         "subscribers",

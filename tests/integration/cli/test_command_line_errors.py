@@ -16,6 +16,8 @@ COMMANDS = {
     "pause": (SAMPLE,),
     "resume": (SAMPLE,),
     "cancel": (SAMPLE,),
+    "diff": (SAMPLE,),
+    "correct": (SAMPLE,),
     "test": (SAMPLE, "--to", "me@example.com"),
     "send": (SAMPLE,),
     "migrate": (),
@@ -74,7 +76,7 @@ def test_a_demo_does_not_mix_into_a_folder_that_holds_something(broadsheet, proj
 
 
 @pytest.mark.parametrize(
-    "name", ["render", "status", "send", "check", "test", "deliveries", "pause", "resume", "cancel"]
+    "name", ["render", "status", "send", "check", "test", "deliveries", "pause", "resume", "cancel", "diff", "correct"]
 )
 def test_an_unknown_slug_is_answered_with_those_there_are(on, name):
     words = {"render": ("--out", "x"), "test": ("--to", "me@example.com")}.get(name, ())
