@@ -22,19 +22,25 @@ Prepare = Callable[[Mailing], tuple[Mapping[Plan, Edition], Rule]]
 
 
 def plan_mailing(
-    engine: Engine, mailing_id: int, prepare: Prepare, now: datetime, grace: timedelta | None = None
+    engine: Engine,
+    mailing_id: int,
+    prepare: Prepare,
+    now: datetime,
+    grace: timedelta | None = None,
+    at: datetime | None = None,
 ) -> list[Due]:
     """Plan a scheduled mailing; nothing happens where it is planned already, paused or cancelled.
 
-    With `grace` (in a job) the database's clock decides as it does at each tick: what missed its hour by more is late, and
-    nothing is planned before its time. A job is a hint, whoever enqueued it and however long it waited.
+    With `grace` (in a job) the clock decides as it does at each tick: what missed its hour by more is late, and nothing is
+    planned before its time. A job is a hint, whoever enqueued it and however long it waited. `at` is the moment this goes
+    by; None is now on the database's clock, for a host's own may be hours ahead.
 
     A text that cannot be rendered pauses the mailing with the reason instead of failing again on every tick. No
     transaction is open while it renders.
     """
     with writing(engine) as connection:
         if grace is not None:
-            at = database_clock(connection)
+            at = at or database_clock(connection)
             decide_late(connection, at, grace)
             if not is_due_for_planning(connection, mailing_id, at):
                 return []

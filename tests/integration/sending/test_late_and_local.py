@@ -33,7 +33,7 @@ def turn(context, now=None, content=QUIET):
     now = now or datetime.now(UTC)
     for due in tick(context.engine, content, now=now, batch_size=1_000, lanes=1, alert_address=AUTHOR):
         if due.job == "plan_mailing":
-            for more in plan_mailing(context.engine, due.mailing_id, context.prepare, now, GRACE):
+            for more in plan_mailing(context.engine, due.mailing_id, context.prepare, now, GRACE, now):
                 submit(context, more.mailing_id)
         else:
             submit(context, due.mailing_id)
