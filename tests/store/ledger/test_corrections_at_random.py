@@ -59,6 +59,8 @@ class Walk:
 
     def call(self):
         if not self.claims:
+            self.claim()
+        if not self.claims:
             return
         started = start(self.engine, self.claims.pop())
         if started is None:
