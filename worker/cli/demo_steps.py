@@ -36,6 +36,7 @@ from worker.usecases.apply_to_launch import apply_to_launch
 from worker.usecases.due import Due
 from worker.usecases.import_subscribers import import_subscribers
 from worker.usecases.overview import overview
+from worker.usecases.plan_mailing import plan_mailing
 from worker.usecases.record_referral import record_referral
 from worker.usecases.sample_subscribers import write_sample
 from worker.usecases.schedule_broadcast import read_hour, schedule_broadcast
@@ -144,11 +145,20 @@ class Demo:
         for launch in content.launches.values():
             hours += [launch_hour(step, launch).at + timedelta(minutes=1) for step in content.steps[launch.sequence]]
         for hour in sorted(hours):
-            offer(self.context, find_due(self.context, hour))
+            offer(self.context, [next_ for one in find_due(self.context, hour) for next_ in self._planned(one, hour)])
         with reading(self.context.engine) as connection:
             found = [one.id for one in reversed(list_mailings(connection)) if one.id not in self.mailings]
         self.mailings += found
         return found
+
+    def _planned(self, due: Due, hour: datetime) -> list[Due]:
+        """Plan here what is due at the turned hour: a worker goes by the real clock, to which that hour is still to come."""
+        if due.job != "plan_mailing":
+            return [due]
+        context = self.context
+        return plan_mailing(
+            context.engine, due.mailing_id, context.prepare, hour, context.publication.late.grace, at=hour
+        )
 
     def await_events(self) -> None:
         """Wait until every accepted message's outcome has come back as a signed event, for ten seconds at most."""
