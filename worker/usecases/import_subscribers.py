@@ -119,7 +119,9 @@ def _chunks(
 def _import_chunk(
     connection: Connection, rows: Mapping[str, SubscriberRow], evidence: str, now: datetime
 ) -> Counter[str]:
-    here, reasons = by_address_keys(connection, rows), reasons_for(connection, rows)
+    # In this order: another import commits both together, and a suppression seen without its subscriber means erased.
+    reasons = reasons_for(connection, rows)
+    here = by_address_keys(connection, rows)
     # Suppressions first: who is added next then starts with the status that follows from them.
     found = [Suppression(key, row.reason, now, evidence) for key, row in rows.items() if row.reason]
     suppress(connection, found)
