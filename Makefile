@@ -36,7 +36,7 @@ check: $(VENV)/.dev ## ruff, mypy, import contracts, house rules
 	$(BIN)/pytest -q tests/house
 
 test: $(VENV)/.dev ## everything that needs only what the package index gives
-	$(BIN)/pytest -q -n 2 --dist worksteal tests/unit tests/store tests/integration tests/contract tests/crash $(ARGS)
+	$(BIN)/pytest -q -n 3 --dist worksteal tests/unit tests/store tests/integration tests/contract tests/crash $(ARGS)
 
 test-mail: $(VENV)/.dev ## the rendered mail and the pages in Chromium
 	$(BIN)/pytest -q tests/e2e $(ARGS)

@@ -63,12 +63,21 @@ def postgresql_server():
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def empty_tables(connection):
+    """TRUNCATE, of those that hold something: each costs about a millisecond. Every id begins at 1 again."""
+    tables = [table.name for table in metadata.sorted_tables]
+    looked = " UNION ALL ".join(f"SELECT '{name}' AS name, EXISTS (SELECT 1 FROM {name}) AS filled" for name in tables)
+    filled = connection.execute(text(f"SELECT name FROM ({looked}) AS looked WHERE filled")).scalars().all()
+    if filled:
+        connection.execute(text(f"TRUNCATE {', '.join(filled)} CASCADE"))
+    connection.execute(text("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"))
+
+
 @pytest.fixture
 def postgresql_url(postgresql_server):
     engine = open_engine(postgresql_server)
-    names = ", ".join(table.name for table in metadata.sorted_tables)
     with engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
+        empty_tables(connection)
         name_installation(connection)
     engine.dispose()
     return postgresql_server

@@ -79,7 +79,7 @@ def told(engine):
 
 
 @given(chance=st.randoms(use_true_random=False), calls=st.integers(1, 12))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_order_ends_in_the_same_state(engine, told, chance, calls):
     whole, ended, forget = told
     forget()
