@@ -26,7 +26,7 @@ from worker.context import Context
 from worker.domain.mailing import Mailing, MailingKind, MailingStatus
 from worker.errors import BroadsheetError, UsageError
 from worker.render.preflight import Severity
-from worker.usecases.broadcast_again import broadcast_again, preview_second
+from worker.usecases.broadcast_again import broadcast_again, preview_second, refuse_second, refuse_while_moving
 from worker.usecases.correct_mailing import Difference, correct_mailing, difference
 from worker.usecases.due import Due
 from worker.usecases.overview import find_by_words
@@ -67,7 +67,7 @@ def correct(
     context = open_context(project)
     mailing = _planned(context, slug)
     if again:
-        _refuse_again(mailing)
+        refuse_second(mailing, datetime.now(UTC))
     elif mailing.status is MailingStatus.RECALLING:
         raise UsageError(
             f"{mailing.key} is being taken back from SendGrid",
@@ -106,13 +106,7 @@ def _correct(context: Context, mailing: Mailing, found: Difference, yes: bool, a
 
 def _again(context: Context, mailing: Mailing, found: Difference, yes: bool, as_json: bool) -> None:
     reach = found.reach
-    if reach.pending and mailing.status is not MailingStatus.CANCELLED:
-        raise UsageError(
-            f"{reach.pending:,} readers still wait for {mailing.key} with the old text",
-            fix=f"`broadsheet correct {mailing.id}` first: they get the new one in its place",
-        )
-    if reach.in_hand:
-        raise UsageError(f"{reach.in_hand:,} readers are in a worker's hands", fix="say it again in a moment")
+    refuse_while_moving(mailing, reach)
     people = preview_second(context.engine, mailing, found.texts)
     audience = people.pop("audience", 0)
     if not audience:
@@ -152,21 +146,6 @@ def _planned(context: Context, slug: str) -> Mailing:
     if mailing.kind is MailingKind.ALERT:
         raise UsageError(f"{mailing.key} is an alert: no author wrote it")
     return mailing
-
-
-def _refuse_again(mailing: Mailing) -> None:
-    if mailing.kind is not MailingKind.BROADCAST:
-        raise UsageError("only a broadcast can be sent again as a correction")
-    if mailing.corrects_id is not None:
-        raise UsageError(
-            f"{mailing.key} is a correction itself", fix=f"`broadsheet correct {mailing.corrects_id} --again`"
-        )
-    taking_back = mailing.status is MailingStatus.RECALLING
-    if taking_back or (mailing.stage_at is not None and mailing.send_at > datetime.now(UTC)):
-        raise UsageError(
-            f"{mailing.key} has not gone out: its mail waits for its hour",
-            fix=f"`broadsheet pause {mailing.id}`, then correct and resume; or say it again after the hour",
-        )
 
 
 def _refuse_errors(context: Context, mailing: Mailing) -> None:

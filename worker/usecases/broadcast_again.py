@@ -9,8 +9,9 @@ from datetime import datetime
 from worker.domain.calendar import wall_time
 from worker.domain.late import Late
 from worker.domain.mailing import Mailing, MailingKind, MailingStatus
+from worker.errors import UsageError
 from worker.store.engine import Engine, reading, writing
-from worker.store.ledger.correct import corrections_of, count_second
+from worker.store.ledger.correct import Reach, corrections_of, count_second
 from worker.store.ledger.mailings import NewMailing, create_mailing
 
 _ENDED = (MailingStatus.FINISHED, MailingStatus.CANCELLED)
@@ -24,6 +25,33 @@ class Second:
     made: bool
 
 
+def refuse_second(mailing: Mailing, now: datetime) -> None:
+    """Raise UsageError where a mailing is none that a second broadcast could correct."""
+    if mailing.kind is not MailingKind.BROADCAST:
+        raise UsageError("only a broadcast can be sent again as a correction")
+    if mailing.corrects_id is not None:
+        raise UsageError(
+            f"{mailing.key} is a correction itself", fix=f"`broadsheet correct {mailing.corrects_id} --again`"
+        )
+    taking_back = mailing.status is MailingStatus.RECALLING
+    if taking_back or (mailing.stage_at is not None and mailing.send_at > now):
+        raise UsageError(
+            f"{mailing.key} has not gone out: its mail waits for its hour",
+            fix=f"`broadsheet pause {mailing.id}`, then correct and resume; or say it again after the hour",
+        )
+
+
+def refuse_while_moving(mailing: Mailing, reach: Reach) -> None:
+    """Raise UsageError while some of a mailing's readers can still be given the new text in the old one's place."""
+    if reach.pending and mailing.status is not MailingStatus.CANCELLED:
+        raise UsageError(
+            f"{reach.pending:,} readers still wait for {mailing.key} with the old text",
+            fix=f"`broadsheet correct {mailing.id}` first: they get the new one in its place",
+        )
+    if reach.in_hand:
+        raise UsageError(f"{reach.in_hand:,} readers are in a worker's hands", fix="say it again in a moment")
+
+
 def preview_second(engine: Engine, mailing: Mailing, texts: Collection[str]) -> dict[str, int]:
     """Who it would be about now: {"audience": n, and per reason who is left out}. `texts`: the new text's source hashes."""
     with reading(engine) as connection:
@@ -34,8 +62,9 @@ def broadcast_again(engine: Engine, mailing: Mailing, batch_size: int, now: date
     """Schedule it for now, once: while one is on its way, asking again, on any host, finds that one.
 
     Its audience is frozen at planning: whoever has the mailing for sure in another text, has not got the new one by an
-    earlier correction, and did not leave since.
+    earlier correction, and did not leave since. Raises UsageError as `refuse_second` does.
     """
+    refuse_second(mailing, now)
     with writing(engine) as connection:
         before = corrections_of(connection, mailing.id)
         for made, status in before:
