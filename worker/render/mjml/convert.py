@@ -1,4 +1,4 @@
-"""MJML to HTML: guard, MRML, leak check. The only caller of mjml2html.
+"""MJML to HTML: guard, MRML, leak check, slimming. The only caller of mjml2html.
 
 MRML holds the interpreter's lock and can take its process with it, so this runs in a worker's work-horse or in a
 child process, never inside the web server.
@@ -12,6 +12,7 @@ from mjml import mjml2html
 
 from worker.errors import RenderError
 from worker.render.mjml.guard import Guarded, guard
+from worker.render.mjml.slim import slim
 
 _POSITION = re.compile(r"(\d+)\.\.(\d+)|position (\d+)")
 
@@ -29,7 +30,7 @@ def to_html(mjml: str, file: str) -> str:
             raise
         raise _refused(guarded, file, "MRML gave up") from None
     refuse_leaks(html, file)
-    return html
+    return slim(html)
 
 
 def refuse_leaks(html: str, file: str) -> None:
