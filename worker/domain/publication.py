@@ -8,6 +8,7 @@ from datetime import time
 
 from worker.domain.late import Lateness
 from worker.domain.segment import Rule
+from worker.domain.utm import Utm
 from worker.domain.warm_up import WarmUp
 
 
@@ -49,3 +50,4 @@ class Publication:
     goal: Goal | None = None
     warm_up: WarmUp | None = None
     late: Lateness = field(default_factory=Lateness)
+    utm: Utm | None = None  # None: links stay as they are

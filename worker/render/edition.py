@@ -8,6 +8,7 @@ from worker.domain.publication import Publication
 from worker.domain.subscriber import Plan
 from worker.errors import RenderError
 from worker.render.blocks import Tree
+from worker.render.campaign import Campaign
 from worker.render.gate import cut
 from worker.render.layout import Templates
 from worker.render.markdown import parse_markdown
@@ -15,6 +16,7 @@ from worker.render.mjml.convert import to_html
 from worker.render.placeholders import MergeTags, refuse_lookalikes, split
 from worker.render.scene import Facts, Scene
 from worker.render.text import plain_text
+from worker.render.untracked import untracked
 
 __all__ = ["Facts", "Scene", "mjml_of", "parse", "render_edition", "render_editions"]
 
@@ -35,18 +37,26 @@ def render_editions(
 def render_edition(tree: Tree, scene: Scene, templates: Templates, message: str = "issue") -> Edition:
     """One plan's edition of an uncut tree."""
     _refuse_lookalikes(scene)
-    tags = MergeTags(scene.text.file, scene.facts.base_url)
+    tags = _merge_tags(scene, message)
     readable = cut(tree, scene.plan)
     subject = _line(tags, scene.text.subject[scene.plan], scene.text.file)
     preheader = _line(tags, scene.text.preview[scene.plan], scene.text.file)
     html = to_html(templates.mjml(readable, scene, tags, message), scene.text.file)
+    html = untracked(html, scene.facts.base_url)
     text = plain_text(readable, scene, tags)
     return Edition(scene.plan, subject, preheader, html, text, tags.used)
 
 
 def mjml_of(tree: Tree, scene: Scene, templates: Templates, message: str = "issue") -> str:
     """The MJML one edition is made from, before the guard; for designers."""
-    return templates.mjml(cut(tree, scene.plan), scene, MergeTags(scene.text.file, scene.facts.base_url), message)
+    return templates.mjml(cut(tree, scene.plan), scene, _merge_tags(scene, message), message)
+
+
+def _merge_tags(scene: Scene, message: str) -> MergeTags:
+    utm, base_url = scene.publication.utm, scene.facts.base_url
+    counted = utm is not None and message != "notice"  # mail about an account advertises nothing
+    campaign = Campaign(utm.parameters(scene.text.slug), utm.domains, base_url) if utm and counted else None
+    return MergeTags(scene.text.file, base_url, campaign)
 
 
 def _line(tags: MergeTags, words: str, file: str) -> str:

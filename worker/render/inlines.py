@@ -27,6 +27,8 @@ def add_merge_tags(md: MarkdownIt) -> None:
     """Teach a parser `{first_name|there}`, in text and in link addresses, and leave judging links to us."""
     md.inline.ruler.before("escape", "merge", _merge)
     md.normalizeLink = encoded  # type: ignore[method-assign]
+    # <https://...> is shown as it was typed.
+    md.normalizeLinkText = lambda url: url  # type: ignore[method-assign]
     # markdown-it shows a link it refuses as text; a wrong address deserves an error with its line instead.
     md.validateLink = lambda url: True  # type: ignore[method-assign]
 
@@ -58,8 +60,11 @@ class InlineReader:
 
     def _nodes(self, tokens: Iterable[Token], line: int) -> tuple[Inline, ...]:
         stack: list[list[Inline]] = [[]]
-        opened: list[Token] = []
+        opened: list[tuple[Token, int]] = []
+        row = line
         for token in tokens:
+            if token.type in ("softbreak", "hardbreak"):
+                row += 1
             if token.nesting == 1:
                 if len(stack) > _DEEPEST:
                     raise RenderError(
@@ -69,15 +74,15 @@ class InlineReader:
                         fix="escape the `*` or `_` that is meant as itself: \\*",
                     )
                 stack.append([])
-                opened.append(token)
+                opened.append((token, row))
             elif token.nesting == -1:
                 children = tuple(stack.pop())
-                stack[-1].append(self._enclosed(opened.pop(), children, line))
+                stack[-1].append(self._enclosed(*opened.pop(), children))
             elif (node := self._leaf(token, line)) is not None:
                 stack[-1].append(node)
         return tuple(stack[0])
 
-    def _enclosed(self, token: Token, children: tuple[Inline, ...], line: int) -> Inline:
+    def _enclosed(self, token: Token, line: int, children: tuple[Inline, ...]) -> Inline:
         if token.type == "link_open":
             return Link(target_of(str(token.attrs.get("href", "")), self._file, line), children)
         return Styled(token.tag, children)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from worker.domain.edition import MergeName, MergeTag, Place
 from worker.errors import RenderError
 from worker.render.blocks import Merge, Pieces
+from worker.render.campaign import Campaign
 from worker.render.links import LINK_PATHS
 
 #: `{name}` or `{name|fallback}`; doubled braces are somebody else's template language and stay text.
@@ -27,28 +28,32 @@ _LOOKALIKE = re.compile(r"[-\0]bs\d\d[htu]|bs\d\d[htu][-\0]")
 _LIMIT = 100  # two digits
 
 
-def merge_of(name: str, fallback: str | None, file: str, line: int | None) -> Merge:
-    """The merge tag of that name; RenderError naming the line for a name that is not on the list."""
+def merge_of(name: str, fallback: str | None, file: str, line: int | None, otherwise: str = "") -> Merge:
+    """The merge tag of that name; RenderError naming the line for a name that is not on the list.
+
+    `otherwise` says how braces are written where a backslash does not do.
+    """
     try:
         return Merge(MergeName(name), (fallback or "").strip())
     except ValueError:
         known = ", ".join(f"{{{tag}}}" for tag in MergeName)
+        otherwise = otherwise or f"write \\{{{name}}} to keep the braces as text"
         raise RenderError(
             f"{{{name}}} is no merge tag",
             file=file,
             line=line,
-            fix=f"use one of {known}, or write \\{{{name}}} to keep the braces as text",
+            fix=f"use one of {known}, or {otherwise}",
         ) from None
 
 
-def split(text: str, file: str, line: int | None = None) -> Pieces:
-    """One line of text cut at its merge tags; `\\{` is a brace that opens none."""
+def split(text: str, file: str, line: int | None = None, otherwise: str = "") -> Pieces:
+    """One line of text cut at its merge tags; `\\{` is a brace that opens none. For `otherwise` see `merge_of`."""
     found: list[str | Merge] = []
     at = 0
     for match in WRITTEN.finditer(text):
         if match.start() > at:
             found.append(text[at : match.start()].replace("\\{", "{"))
-        found.append(merge_of(match[1], match[2], file, line))
+        found.append(merge_of(match[1], match[2], file, line, otherwise))
         at = match.end()
     if at < len(text):
         found.append(text[at:].replace("\\{", "{"))
@@ -76,8 +81,10 @@ def refuse_lookalikes(text: str, file: str, line: int | None) -> None:
 class MergeTags:
     """The placeholders of one edition, numbered in the order in which they were first needed."""
 
-    def __init__(self, file: str, base_url: str) -> None:
+    def __init__(self, file: str, base_url: str, campaign: Campaign | None = None) -> None:
+        """`base_url` is the web's public address; `campaign` is what links are counted under, if they are."""
         self._file = file
+        self._campaign = campaign
         self._base = base_url.rstrip("/")
         self._tags: dict[tuple[MergeName, str, Place], MergeTag] = {}
 
@@ -107,8 +114,9 @@ class MergeTags:
         return "".join(p if isinstance(p, str) else self.placeholder(p, place) for p in pieces)
 
     def address(self, target: Pieces, whole: Place) -> str:
-        """A link's address. A tag that is the whole of it is escaped for `whole`; inside one, it is percent-encoded."""
-        return self.fill(target, whole if len(target) == 1 else Place.URL)
+        """A link's address. A tag that begins it is escaped for `whole`; inside one, it is percent-encoded."""
+        target = self._campaign.tagged(target) if self._campaign else target
+        return self.fill(target[:1], whole) + self.fill(target[1:], Place.URL)
 
     @property
     def used(self) -> tuple[MergeTag, ...]:

@@ -70,7 +70,7 @@ def audio(block: Container, scene: Scene) -> View:
     return View(
         label=block.args or "Listen to this letter",
         note=f"{found.minutes} minute{'' if found.minutes == 1 else 's'}",
-        links=tuple(LinkTo((label,), (url,)) for label, url in links if url),
+        links=tuple(LinkTo((label,), (encoded(url),)) for label, url in links if url),
     )
 
 
@@ -79,7 +79,7 @@ def question(block: Container, scene: Scene) -> View:
     if not scene.text.comments:
         fix = "add comments: https://... to the front matter"
         raise _missing(block, scene, "needs an address for comments", fix)
-    return View(label=block.args, links=(LinkTo(("Leave a comment",), (scene.text.comments,)),))
+    return View(label=block.args, links=(LinkTo(("Leave a comment",), (encoded(scene.text.comments),)),))
 
 
 def goal(block: Container, scene: Scene) -> View:
@@ -159,7 +159,7 @@ def launch(block: Container, scene: Scene) -> View | None:
         note=f"{word} {_day(found.opens)} · closes {_day(found.closes)}",
         items=(found.subtitle,) if found.subtitle else (),
         image=found.image,
-        links=(LinkTo((found.button,), (found.page,)),),
+        links=(LinkTo((found.button,), (encoded(found.page),)),),
     )
 
 
@@ -182,7 +182,7 @@ def _published(block: Container, scene: Scene, name: str, label: str) -> LinkTo:
     if not url:
         fix = f'add {name} = "https://..." under [links] in content/publication.toml'
         raise _missing(block, scene, f"needs a link called {name}", fix)
-    return LinkTo((label,), (url,))
+    return LinkTo((label,), (encoded(url),))
 
 
 def _missing(block: Container, scene: Scene, what: str, fix: str) -> RenderError:

@@ -11,11 +11,12 @@ from worker.domain.publication import Goal, Publication, Slot
 from worker.domain.segment import Rule, parse_rule
 from worker.sources.files import Toml, hour
 from worker.sources.late import read_lateness
+from worker.sources.utm import read_utm
 from worker.sources.warm_up import read_warm_up
 
 _KEYS = frozenset(
     {"name", "author", "sender", "reply_to", "postal_address", "list_id", "language", "home", "description", "logo"}
-    | {"benefits", "slot", "links", "segments", "goal", "warm_up", "late"}
+    | {"benefits", "slot", "links", "segments", "goal", "warm_up", "late", "utm"}
 )
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _RESERVED = {"everyone", "paid", "free"}
@@ -45,6 +46,7 @@ def read_publication(project: Path) -> Publication:
         goal=_goal(source),
         warm_up=read_warm_up(source),
         late=read_lateness(source),
+        utm=read_utm(source),
     )
 
 

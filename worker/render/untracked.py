@@ -1,0 +1,31 @@
+"""Keeps a reader's own links out of SendGrid's click counter, whatever template or component wrote them.
+
+A counted unsubscribe or referral link leads through another host, where it can break and where others learn of it. MRML
+offers no such attribute on a button, so the finished HTML is looked through. Changes nothing but that attribute.
+"""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from worker.render.campaign import is_readers_own
+from worker.render.placeholders import PLACEHOLDER
+
+_ANCHOR = re.compile(r"<a(?=\s)(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>")
+_HREF = re.compile(r"\shref=\"([^\"]*)\"")
+_OFF = 'clicktracking="off"'
+
+
+def untracked(html: str, base_url: str) -> str:
+    """The HTML with `clicktracking="off"` on every link that holds a merge value or leads to a reader's own page."""
+    return _ANCHOR.sub(lambda found: _marked(found[0], base_url), html)
+
+
+def _marked(anchor: str, base_url: str) -> str:
+    href = _HREF.search(anchor)
+    if href is None or " clicktracking=" in anchor:
+        return anchor
+    if not PLACEHOLDER.search(href[1]) and not is_readers_own(unescape(href[1]), base_url):
+        return anchor
+    return f"<a {_OFF}{anchor[2:]}"
