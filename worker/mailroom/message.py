@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from worker.mailroom.clicks import track
+
 # The custom args by which Broadsheet knows a delivery and a submission when events come back.
 DELIVERY_ARG = "bs_delivery"
 SUBMISSION_ARG = "bs_submission"
@@ -21,11 +23,13 @@ def expand(
     *,
     released_at: float | None = None,
     rows: Sequence[int] | None = None,
+    base_url: str = "",
 ) -> Iterator[dict[str, Any]]:
     """One dict per recipient, in order: to, to_name, from, from_name, reply_to, subject, headers, html, text,
     custom_args, categories, send_at, message_id, number (from 0, of its personalization), submission (the custom arg
     `bs_submission`, or ""), accepted_at and released_at (Unix seconds; the same unless it waited). `cc` and `bcc` get a
     copy each, marked by `as`. `rows` are the personalizations' places where they are only some of the request's.
+    `base_url` is the mailroom's own; without it no link is tracked.
     """
     html, text = _content(request, "text/html"), _content(request, "text/plain")
     reply_to = (request.get("reply_to") or {}).get("email", "")
@@ -34,14 +38,15 @@ def expand(
         values: Mapping[str, str] = row.get("substitutions") or {}
         sender = row.get("from") or request["from"]
         custom_args = {**request.get("custom_args", {}), **row.get("custom_args", {})}
+        own_html, own_text = track(request, _replaced(html, values), _replaced(text, values), base_url)
         shared = {
             "from": sender["email"],
             "from_name": sender.get("name", ""),
             "reply_to": _replaced(reply_to, values),
             "subject": _replaced(row.get("subject") or request.get("subject", ""), values),
             "headers": {**request.get("headers", {}), **row.get("headers", {})},
-            "html": _replaced(html, values),
-            "text": _replaced(text, values),
+            "html": own_html,
+            "text": own_text,
             "custom_args": custom_args,
             "categories": request.get("categories", []),
             "send_at": row.get("send_at", request.get("send_at")),

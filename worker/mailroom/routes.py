@@ -6,6 +6,7 @@ import re
 
 from worker.mailroom import pages
 from worker.mailroom.calls import Calls
+from worker.mailroom.clicks import CLICK_PATH, target
 from worker.mailroom.faults import MAIL_SEND, error_body, json_answer
 from worker.mailroom.inbox import Inbox
 from worker.mailroom.mail_send import MailSend
@@ -48,7 +49,7 @@ class Routes:
             return self._steering.answer(request.method, request.path.removeprefix("/_mailroom/"), body)
         if request.method == "GET":
             self._steering.turn()
-            return self._page(request)
+            return _onward(request) if request.path == CLICK_PATH else self._page(request)
         return json_answer(404, error_body("not found"))
 
     def _page(self, request: Request) -> Answer:
@@ -72,3 +73,12 @@ class Routes:
             self._inbox.page(start, pages.PER_PAGE, address=address) if self._inbox is not None else ([], 0)
         )
         return pages.list_page(entries, total, page, address)
+
+
+def _onward(request: Request) -> Answer:
+    """A tracked link: on to where it led before it was tracked."""
+    address = target(request.query.get("upn", ""))
+    if address is None:
+        return pages.missing_page()
+    location = address.encode().decode("latin-1")  # a header is bytes; what the link said stays what it was
+    return Answer(302, headers={"Location": location, "Referrer-Policy": "no-referrer"})

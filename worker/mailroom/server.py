@@ -178,7 +178,7 @@ class Mailroom:
         request, gone = self._dropped(request, message_id, now)
         if self.inbox is not None:
             rows = [place for place in range(len(request["personalizations"]) + len(gone)) if place not in gone]
-            self.inbox.keep(expand(request, message_id, now, rows=rows if gone else None))
+            self.inbox.keep(expand(request, message_id, now, rows=rows if gone else None, base_url=self.url))
         self.tally.accepted([address.lower() for address in recipients(request)], deliveries(request))
         if self.events:
             self.events.mail_taken(request, message_id, now)
@@ -189,7 +189,10 @@ class Mailroom:
             request, gone = self._dropped(request, parcel.message_id, now)
         if self.inbox is not None:
             rows = [place for at, place in enumerate(parcel.rows) if at not in gone] if gone else parcel.rows
-            self.inbox.keep(expand(request, parcel.message_id, parcel.accepted_at, released_at=now, rows=rows))
+            messages = expand(
+                request, parcel.message_id, parcel.accepted_at, released_at=now, rows=rows, base_url=self.url
+            )
+            self.inbox.keep(messages)
         self.tally.released([address.lower() for address in recipients(request)], deliveries(request))
         if self.events:
             part: Part = "after" if self.options.processed_at == "acceptance" else "all"

@@ -28,7 +28,7 @@ def add_merge_tags(md: MarkdownIt) -> None:
     md.inline.ruler.before("escape", "merge", _merge)
     md.normalizeLink = encoded  # type: ignore[method-assign]
     # <https://...> is shown as it was typed.
-    md.normalizeLinkText = lambda url: url  # type: ignore[method-assign]
+    md.normalizeLinkText = lambda link: link  # type: ignore[method-assign]
     # markdown-it shows a link it refuses as text; a wrong address deserves an error with its line instead.
     md.validateLink = lambda url: True  # type: ignore[method-assign]
 
