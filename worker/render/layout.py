@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
-from string import Template
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, TemplateError
@@ -21,14 +20,15 @@ from worker.domain.edition import MergeName, Place
 from worker.errors import RenderError
 from worker.render.blocks import Block, Container, Figure, Merge, Tree
 from worker.render.placeholders import MergeTags, split
-from worker.render.prose import Prose, Styles
+from worker.render.prose import Prose
 from worker.render.registry import KINDS, Room
 from worker.render.scene import Scene
+from worker.render.theme import Theme
 from worker.render.views import View
 
 # Keeps body text out of the inbox's preview line. Literal, not entities: SendGrid picks the charset from the bytes,
 # and mail it calls iso-8859-1 is shown clipped by Gmail (sendgrid-python#1011).
-_PADDING = "\u200c\u00a0" * 75
+_PADDING = ("\u200c\u00a0" * 25 + "\n") * 4  # lines, for mail has none over 998 bytes
 
 _VIEW_FIELDS = tuple(field.name for field in fields(View))
 _RIGHT_TO_LEFT = {"ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"}
@@ -47,17 +47,9 @@ class Templates:
             auto_reload=False,
         )
         self._compiled: dict[str, Compiled] = {}
-        try:
-            light, dark, font = (_css(theme[table]) for table in ("light", "dark", "font"))
-            prose = {tag: Template(css).substitute(light) for tag, css in _css(theme["prose"]).items()}
-            self.styles = Styles.of(prose, theme["gap"])
-        except (KeyError, ValueError, AttributeError) as wrong:
-            raise RenderError(
-                f"the theme lacks {wrong}",
-                file="emails/theme.toml",
-                fix="keep [light], [dark], [font], [prose] and [gap]",
-            ) from None
-        self._environment.globals.update(light=light, dark=dark, font=font)
+        made = Theme.of(theme)
+        self.styles = made.styles
+        self._environment.globals.update(made.names)
 
     @cached_property
     def style(self) -> Markup:
@@ -89,13 +81,16 @@ class _Sheet:
         self._scene = scene
         self._tags = tags
         self._prose = Prose(tags, templates.styles)
+        direction = _direction(scene.publication.language)
         self._shared: dict[str, Any] = {
             "publication": scene.publication,
             "issue": scene.text,
             "plan": scene.plan.value,
             "merge": lambda name: tags.placeholder(Merge(MergeName(name)), Place.HTML),
             "style": templates.style,
-            "direction": _direction(scene.publication.language),
+            "direction": direction,
+            "start": "right" if direction == "rtl" else "left",
+            "end": "left" if direction == "rtl" else "right",
             "padding": _PADDING,
             "facts": scene.facts,
             "date": scene.date,
@@ -177,11 +172,6 @@ def _direction(language: str) -> str:
 
 def _fields(view: View) -> dict[str, Any]:
     return {name: getattr(view, name) for name in _VIEW_FIELDS}
-
-
-def _css(table: Mapping[str, Any]) -> dict[str, Markup]:
-    """CSS values of the theme, which is trusted; single quotes, so that they fit into an attribute."""
-    return {name: Markup(str(css).replace('"', "'")) for name, css in table.items()}  # noqa: S704
 
 
 def _loaded(sources: Mapping[str, str], name: str) -> tuple[str, str, Any] | None:

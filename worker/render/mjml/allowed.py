@@ -34,7 +34,7 @@ MJML: dict[str, frozenset[str]] = {
         "mj-column": _PADDING
         | _BORDER
         | _ANY
-        | {"width", "vertical-align", "background-color", "inner-background-color", "inner-border-radius"},
+        | {"width", "vertical-align", "background-color", "inner-background-color", "inner-border-radius", "direction"},
         "mj-text": _PADDING | _FONT | _ANY | {"align", "height", "container-background-color"},
         "mj-button": _PADDING
         | _BORDER
@@ -47,7 +47,7 @@ MJML: dict[str, frozenset[str]] = {
         | _BORDER
         | _ANY
         | _LINK
-        | {"align", "alt", "src", "width", "height", "fluid-on-mobile", "container-background-color"},
+        | {"align", "alt", "src", "width", "height", "fluid-on-mobile", "container-background-color", "font-size"},
         "mj-divider": _PADDING | _ANY | {"align", "border-color", "border-style", "border-width", "width"},
         "mj-spacer": _PADDING | _ANY | {"height"},
         "mj-table": _PADDING

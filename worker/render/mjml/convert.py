@@ -11,6 +11,7 @@ import re
 from mjml import mjml2html
 
 from worker.errors import RenderError
+from worker.render.mjml.fold import fold
 from worker.render.mjml.guard import Guarded, guard
 from worker.render.mjml.slim import slim
 
@@ -30,7 +31,7 @@ def to_html(mjml: str, file: str) -> str:
             raise
         raise _refused(guarded, file, "MRML gave up") from None
     refuse_leaks(html, file)
-    return slim(html)
+    return fold(slim(html))
 
 
 def refuse_leaks(html: str, file: str) -> None:
