@@ -1,4 +1,4 @@
-"""A web process of its own and a real Chromium. Without Chromium these tests are skipped; in CI that is a failure."""
+"""A web process of its own, a real Chromium, and tools of other people. Without one its tests are skipped; in CI they fail."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.support.mail_tools import ToolMissing, node_tools
 from tests.support.waiting import until
 from worker.store.engine import open_engine
 
@@ -32,13 +33,32 @@ PASSWORD = "open sesame"
 @pytest.fixture(scope="session")
 def chromium():
     if not CHROMIUM.exists():
-        if os.environ.get("CI"):
-            pytest.fail(f"{CHROMIUM} is missing, and CI must have it")
-        pytest.skip(f"{CHROMIUM} is not installed")
+        _without(f"{CHROMIUM} is not installed")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def npm_packages():
+    """The node_modules folder of tests/support/mail_tools/package.json, installed on first use."""
+    try:
+        return node_tools()
+    except ToolMissing as why:
+        _without(str(why))
+
+
+@pytest.fixture(scope="session")
+def spamassassin():
+    program = shutil.which("spamassassin")
+    return program or _without("spamassassin is not installed")
+
+
+def _without(reason):
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason}, and CI must have it")
+    pytest.skip(reason)
 
 
 @pytest.fixture
