@@ -20,14 +20,18 @@ class BroadsheetError(Exception):
 
 
 class SourceError(BroadsheetError):
-    """Something the author wrote cannot be used: a file, its line (from 1; None for the whole file)."""
+    """Something the author wrote cannot be used: a file, its line (from 1; None for the whole file).
 
-    def __init__(self, what: str, *, file: str, line: int | None = None, fix: str = "") -> None:
+    `rule` is the preflight's rule that it breaks (docs/preflight.md).
+    """
+
+    def __init__(self, what: str, *, file: str, line: int | None = None, fix: str = "", rule: str = "render") -> None:
         place = f"{file}:{line}" if line else file
         super().__init__(f"{place}: {what}", fix=fix)
         self.file = file
         self.line = line
         self.problem = what
+        self.rule = rule
 
 
 class UnknownIssue(SourceError):

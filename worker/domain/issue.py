@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, time
 
 from worker.domain.late import Late
@@ -27,7 +27,8 @@ class Issue:
     """One Markdown file. `id` (front matter) keys its mailing; `slug` is the file's name without date and suffix.
 
     `subject` and `preview` hold one string per plan. `body` is the Markdown after the front matter and
-    `body_line` the file's line (from 1) on which it starts, so that errors can name lines of the file.
+    `body_line` the file's line (from 1) on which it starts, so that errors can name lines of the file; `lines` are
+    those of the front matter's keys. `silence` names rules of the preflight that the author does not want to hear of.
     """
 
     id: str
@@ -44,6 +45,13 @@ class Issue:
     comments: str = ""
     late: Late | None = None  # None: as the publication says
     local_hour: bool = False  # at the hour of `send --at` where each reader lives
+    language: str = ""  # BCP 47; empty: the publication's
+    silence: tuple[str, ...] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def line_of(self, key: str) -> int:
+        """The line of a key of the front matter; the first line for one that is not there."""
+        return self.lines.get(key, 1)
 
 
 @dataclass(frozen=True, slots=True)

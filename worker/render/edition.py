@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from worker.domain.edition import Edition, Place
 from worker.domain.issue import Issue
 from worker.domain.publication import Publication
@@ -17,6 +20,10 @@ from worker.render.placeholders import MergeTags, refuse_lookalikes, split
 from worker.render.scene import Facts, Scene
 from worker.render.text import plain_text
 from worker.render.untracked import untracked
+
+# Line ends would begin another header; controls, halves of characters and what turns the direction of other words have
+# no place in an inbox's list.
+_NO_HEADER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 __all__ = ["Facts", "Scene", "mjml_of", "parse", "render_edition", "render_editions"]
 
@@ -39,8 +46,8 @@ def render_edition(tree: Tree, scene: Scene, templates: Templates, message: str 
     _refuse_lookalikes(scene)
     tags = _merge_tags(scene, message)
     readable = cut(tree, scene.plan)
-    subject = _line(tags, scene.text.subject[scene.plan], scene.text.file)
-    preheader = _line(tags, scene.text.preview[scene.plan], scene.text.file)
+    subject = _line(tags, scene, "subject", scene.text.subject)
+    preheader = _line(tags, scene, "preview", scene.text.preview)
     html = to_html(templates.mjml(readable, scene, tags, message), scene.text.file)
     html = untracked(html, scene.facts.base_url)
     text = plain_text(readable, scene, tags)
@@ -59,11 +66,13 @@ def _merge_tags(scene: Scene, message: str) -> MergeTags:
     return MergeTags(scene.text.file, base_url, campaign)
 
 
-def _line(tags: MergeTags, words: str, file: str) -> str:
+def _line(tags: MergeTags, scene: Scene, key: str, by_plan: Mapping[Plan, str]) -> str:
     """A subject or preheader: one line, as plain text."""
-    if not words.isprintable() and any(c in words for c in "\r\n\v\f\x85\u2028\u2029"):
-        raise RenderError("a subject or preview with a line break in it", file=file, fix="write it on one line")
-    return tags.fill(split(words, file), Place.TEXT)
+    words, file, line = by_plan[scene.plan], scene.text.file, scene.text.line_of(key)
+    if not words.isprintable() and (found := _NO_HEADER.search(words)):
+        what = "a line break" if found[0].isspace() else f"the character U+{ord(found[0]):04X}"
+        raise RenderError(f"a {key} with {what} in it", file=file, line=line, fix="write it on one line, without it")
+    return tags.fill(split(words, file, line), Place.TEXT)
 
 
 def _refuse_lookalikes(scene: Scene) -> None:

@@ -16,17 +16,24 @@ import orjson
 
 from worker.domain.delivery import Recipient
 from worker.domain.edition import MergeName, MergeTag, Place
-from worker.domain.subscriber import first_name
+from worker.domain.subscriber import NAME_LIMIT, first_name
 from worker.render.links import LINK_PATHS, Signer
 
 TAG_MARK = "-bs"  # how every merge tag begins; no value may contain it
-_MARK = re.compile("-(?=bs)", re.IGNORECASE)
+#: What could be read as a merge tag, alone or beside a hyphen of the author's.
+_MARK = re.compile(r"-(?=bs)|b(?=s\d\d[htu])", re.IGNORECASE)
+_IN_HTML = {"-": "&#45;", "b": "&#98;", "B": "&#66;"}
+_IN_URL = {"-": "%2D", "b": "%62", "B": "%42"}
+_IN_TEXT = {"-": "\u2010", "b": "b\u2060", "B": "B\u2060"}  # a hyphen that looks the same; an invisible joiner
 
 #: Controls, line ends and lone surrogates, bidirectional controls (an RTL override would turn the author's words),
 #: the byte order mark. Joiners stay: Persian names and family emoji need them.
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+"
 )
+
+#: A name without one of these shows nothing that could be a name: a dot, a dash, an invisible letter.
+_SHOWN = re.compile(r"[^\W_\u115f\u1160\u3164\uffa0]|[\u2190-\u27ff\u2900-\u2bff\U0001f000-\U0001faff]")
 
 # The cells a recipient's values are picked from, by position: the name for HTML, text and URL, the count, four links.
 _NAME = {Place.HTML: 0, Place.TEXT: 1, Place.URL: 2}
@@ -71,10 +78,11 @@ class MergeWriter:
         apply = _unmarked(self._signer.apply_token(recipient.subscriber_id, self._launch_id)) if self._applies else ""
         name = first_name(recipient.name)
         count = str(recipient.referral_count)
-        if not name or name.isalnum():  # letters and digits of any script: nothing to escape but in a URL
+        if not name or (name.isalnum() and _SHOWN.match(name) and len(name) <= NAME_LIMIT and not _MARK.search(name)):
+            # Letters and digits of any script: nothing to escape but in a URL.
             cells = [name, name, "", count, unsubscribe, manage, refer, apply]
         else:
-            name = _one_line(name)
+            name = shown_name(name)
             html, text = _json(_placed(name, Place.HTML)), _json(_placed(name, Place.TEXT))
             cells = [html, text, "", count, unsubscribe, manage, refer, apply]
         if self._name_in_url:
@@ -114,12 +122,20 @@ def _code(referral_code: str) -> str:
     # Ours are letters and digits; an imported one may be anything.
     if referral_code.isalnum() and referral_code.isascii():
         return referral_code
-    return _MARK.sub("%2D", quote(referral_code, safe=""))
+    return _quoted(referral_code)
 
 
 def _json(text: str) -> str:
     """A text as it stands between the quotes of a JSON string."""
     return orjson.dumps(text).decode()[1:-1]
+
+
+def shown_name(name: str) -> str:
+    """A first name as mail shows it: one line, at most NAME_LIMIT characters; empty where there is nothing to see."""
+    name = _one_line(name)
+    if not _SHOWN.search(name):
+        return ""
+    return name if len(name) <= NAME_LIMIT else name[: NAME_LIMIT - 1].rstrip() + "…"
 
 
 def _one_line(text: str) -> str:
@@ -130,11 +146,20 @@ def _placed(text: str, place: Place) -> str:
     """Escaped for the place, with nothing left that SendGrid would replace: no merge tag and no `<%...%>` of its own."""
     match place:
         case Place.HTML:
-            return _MARK.sub("&#45;", escape(text, quote=True))
+            return _MARK.sub(lambda mark: _IN_HTML[mark[0]], escape(text, quote=True))
         case Place.URL:
-            return _MARK.sub("%2D", quote(text, safe=""))
+            return _quoted(text)
         case Place.TEXT:
-            return _MARK.sub("\u2010", text.replace("<%", "< %"))
+            return _MARK.sub(lambda mark: _IN_TEXT[mark[0]], text.replace("<%", "< %"))
+
+
+def _quoted(text: str) -> str:
+    """Percent-encoded. Marks are found before that, for afterwards a B may be half of an escape."""
+    pieces, at = list[str](), 0
+    for mark in _MARK.finditer(text):
+        pieces += [quote(text[at : mark.start()], safe=""), _IN_URL[mark[0]]]
+        at = mark.end()
+    return "".join(pieces) + quote(text[at:], safe="")
 
 
 def _unmarked(token: str) -> str:

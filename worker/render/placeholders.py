@@ -8,6 +8,7 @@ that could be taken for a placeholder, alone or beside one.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from urllib.parse import quote
 
@@ -33,8 +34,9 @@ def merge_of(name: str, fallback: str | None, file: str, line: int | None, other
 
     `otherwise` says how braces are written where a backslash does not do.
     """
+    fallback = (fallback or "").strip()
     try:
-        return Merge(MergeName(name), (fallback or "").strip())
+        merge = Merge(MergeName(name), fallback)
     except ValueError:
         known = ", ".join(f"{{{tag}}}" for tag in MergeName)
         otherwise = otherwise or f"write \\{{{name}}} to keep the braces as text"
@@ -43,7 +45,17 @@ def merge_of(name: str, fallback: str | None, file: str, line: int | None, other
             file=file,
             line=line,
             fix=f"use one of {known}, or {otherwise}",
+            rule="merge-tag",
         ) from None
+    if merge.name is MergeName.FIRST_NAME and not any(unicodedata.category(c)[0] in "LNPS" for c in fallback):
+        raise RenderError(
+            "{first_name} without a fallback",
+            file=file,
+            line=line,
+            fix="write {first_name|there}, with a word that suits readers who gave no name",
+            rule="fallback",
+        )
+    return merge
 
 
 def split(text: str, file: str, line: int | None = None, otherwise: str = "") -> Pieces:

@@ -47,6 +47,7 @@ def target_of(address: str, file: str, line: int | None) -> Pieces:
                 file=file,
                 line=line,
                 fix="begin with https:// and a host, and put the merge tag after them",
+                rule="link-scheme",
             )
     return target
 
@@ -56,7 +57,11 @@ def refuse_scheme(address: str, file: str, line: int | None) -> None:
     scheme = _SCHEME.match(re.sub(r"[\s\x00-\x1f]", "", unquote(address)))
     if scheme and scheme[1].lower() not in _SAFE_SCHEMES:
         raise RenderError(
-            f"a link may not begin with {scheme[1]}:", file=file, line=line, fix="use https:, mailto: or tel:"
+            f"a link may not begin with {scheme[1]}:",
+            file=file,
+            line=line,
+            fix="use https:, mailto: or tel:",
+            rule="link-scheme",
         )
 
 

@@ -16,7 +16,9 @@ import yaml
 from worker.errors import SourceError
 from worker.sources.files import is_https, read_text
 
-Value = str | Mapping[str, str]
+Value = str | Mapping[str, str] | tuple[str, ...]
+
+_LISTS = frozenset({"silence"})  # keys that may hold a list
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -75,10 +77,16 @@ class Sheet:
             raise self.wrong(key, f"is not an https address: {value!r}", f"write {key}: https://...")
         return value
 
+    def strings(self, key: str) -> tuple[str, ...]:
+        """A list of words, or one word; empty where it is missing."""
+        value = self.values.get(key, ())
+        words = (value,) if isinstance(value, str) else tuple(value)
+        return tuple(word.strip() for word in words if word.strip())
+
     def table(self, key: str, known: Set[str]) -> Mapping[str, str]:
         """A mapping of text to text with known keys; empty where it is missing."""
         value = self.values.get(key, {})
-        if isinstance(value, str):
+        if not isinstance(value, Mapping):
             raise self.wrong(key, "must be a mapping", f"write {key}: {{{', '.join(sorted(known))}: ...}}")
         for name in value:
             if name not in known:
@@ -123,6 +131,8 @@ def _mapping(source: str, file: str) -> tuple[dict[str, Value], dict[str, int]]:
 def _value(name: str, node: yaml.Node, file: str) -> Value:
     if isinstance(node, yaml.MappingNode):
         return {_scalar(key, file): _scalar(value, file) for key, value in node.value}
+    if isinstance(node, yaml.SequenceNode) and name in _LISTS:
+        return tuple(_scalar(one, file) for one in node.value)
     if isinstance(node, yaml.SequenceNode):
         line = node.start_mark.line + 2
         raise SourceError(f"{name} is a list", file=file, line=line, fix="write text, or {name: value, ...}")

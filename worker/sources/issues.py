@@ -17,10 +17,13 @@ from pathlib import Path
 from worker.domain.issue import Audio, Issue
 from worker.domain.subscriber import Plan
 from worker.errors import SourceError, UnknownIssue
+from worker.sources.files import is_language
 from worker.sources.frontmatter import Sheet
 from worker.sources.late import late_of
 
-ISSUE_KEYS = frozenset({"id", "title", "subject", "preview", "audience", "audio", "comments", "late", "local_hour"})
+ISSUE_KEYS = frozenset(
+    {"id", "title", "subject", "preview", "audience", "audio", "comments", "late", "local_hour", "silence", "language"}
+)
 
 _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-(.+)")
 _AUDIO_KEYS = frozenset({"url", "minutes", "transcript", "apple", "spotify", "youtube"})
@@ -103,6 +106,9 @@ def issue_of(sheet: Sheet, slug: str, published_on: date | None = None) -> Issue
         comments=sheet.url("comments"),
         late=late_of(sheet),
         local_hour=_yes(sheet, "local_hour"),
+        language=_language(sheet),
+        silence=sheet.strings("silence"),
+        lines=sheet.lines,
     )
 
 
@@ -145,6 +151,13 @@ def _audio(sheet: Sheet) -> Audio | None:
         if name != "minutes" and url and not url.startswith("https://"):
             raise sheet.wrong("audio", f"has a {name} that is no https address: {url!r}", fix)
     return Audio(minutes=int(minutes), **{name: url for name, url in table.items() if name != "minutes"})
+
+
+def _language(sheet: Sheet) -> str:
+    written = sheet.string("language", "")
+    if written and not is_language(written):
+        raise sheet.wrong("language", f"is no language tag: {written!r}", "write language: ar, or language: pt-BR")
+    return written
 
 
 def _yes(sheet: Sheet, key: str) -> bool:
