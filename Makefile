@@ -7,7 +7,7 @@ ARGS   ?=
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
            --no-emit-index-url --no-header --no-annotate --quiet pyproject.toml --extra build
 
-.PHONY: help demo check test test-mail crash crash-sends fuzz bench format settings lock clean
+.PHONY: help demo check test test-mail crash crash-sends fuzz bench format settings blocks lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,9 @@ format: $(VENV)/.dev ## format and fix what ruff can
 
 settings: $(VENV)/.dev ## write .env.example and docs/configuration.md again from Settings
 	$(BIN)/python -m tests.support.settings_pages
+
+blocks: $(VENV)/.dev ## write the list of blocks in docs/authoring.md again from the registry
+	$(BIN)/python -m tests.support.block_pages
 
 lock: $(VENV)/.dev ## pin every dependency again, with hashes and without an index address
 	$(PIP) install uv

@@ -1,4 +1,4 @@
-"""The blocks an author may write: one line each. A new block is a line here and a template in emails/blocks/.
+"""The blocks an author may write: one line each. A new block is a line here, a template and a sample (docs/designing.md).
 
 Views (worker/render/views.py) say what a block shows; plain text is printed from the same view.
 """
@@ -79,6 +79,7 @@ KINDS: dict[str, BlockKind] = {
     "coaching": BlockKind(Room.TOP, views.coaching, "work with the author"),
     "about": BlockKind(Room.TOP, views.titled("About this letter"), "what this letter is"),
     "card": BlockKind(Room.TOP, views.card, "a card with anything in it; with an address, a button leads there"),
+    "recommend": BlockKind(Room.TOP, views.recommend, "asks readers to recommend the letter"),
     "signoff": BlockKind(Room.TOP, views.plain, "the closing words"),
     "button": BlockKind(Room.ANYWHERE, views.button, "a button: address, then label", args="https://..."),
     "photo": BlockKind(Room.ANYWHERE, views.plain, "an image, with its caption below it", holds=views.has_picture),

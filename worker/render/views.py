@@ -101,6 +101,14 @@ def share(block: Container, scene: Scene) -> View:
     return View(label=block.args, links=(_published(block, scene, "share", "Share this letter"),))
 
 
+def recommend(block: Container, scene: Scene) -> View:
+    """A button to where the letter is recommended: the link called recommend, or the one called share."""
+    name = "recommend" if scene.publication.links.get("recommend") else "share"
+    return View(
+        label=block.args or "Recommend this letter", links=(_published(block, scene, name, "Recommend it to someone"),)
+    )
+
+
 def refer(block: Container, scene: Scene) -> View:
     """The reader's own link."""
     link = (Merge(MergeName.REFERRAL_LINK),)

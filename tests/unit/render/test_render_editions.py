@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.rendering import (
+    EVERY_BLOCK,
     NOW,
     PROJECT,
     VALUES,
@@ -33,91 +34,6 @@ from worker.render.registry import KINDS
 from worker.render.text import WIDTH, wrap
 
 GOLDEN = Path(__file__).parent / "golden"
-EVERY_BLOCK = """\
-Hello {first_name|there}, a [link](https://a.example.com/?x=1&y={referral_count}) and `code`. 🙌🏾
-
-## Heading
-
-- one
-- two
-
-1. first
-
-> quoted
-
----
-
-    preformatted
-
-| a | b |
-|---|--:|
-| 1 | 2 |
-
-::: audio :::
-
-::: photo
-![A "view" 👩‍🚀](https://a.example.com/x.png)
-Caption
-:::
-
-::: question Which one?
-Tell me.
-:::
-
-::: goal :::
-
-::: share
-Pass it on.
-:::
-
-::: journal
-Prompts.
-:::
-
-::: next
-Soon.
-:::
-
-::: sources
-- [Where](https://a.example.com/source)
-:::
-
-::: launch groups
-Missed it?
-:::
-
-::: refer
-Your friends.
-:::
-
-::: pitch
-Come in.
-:::
-
-::: discount CODE20 For you
-Thanks.
-:::
-
-::: coaching
-Talk.
-:::
-
-::: about
-This.
-:::
-
-::: card https://a.example.com/card Go there
-In a card.
-:::
-
-::: button https://a.example.com/b
-Press
-:::
-
-::: signoff
-Bye
-:::
-"""
 
 
 def sample() -> dict[Plan, Edition]:
