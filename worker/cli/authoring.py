@@ -14,16 +14,13 @@ from rich.console import Console
 from worker import sources
 from worker.cli.shape import HERE, AsJson, Project, app, open_context, out, print_json, say, show, table
 from worker.context import Context
-from worker.domain.address import address_key
 from worker.domain.calendar import wall_time
 from worker.domain.delivery import Recipient
 from worker.domain.issue import Issue
 from worker.errors import UsageError
 from worker.render.links import Signer
 from worker.render.preflight import Finding, Severity, preflight
-from worker.store.engine import reading
-from worker.store.referrals import count_confirmed_referrals
-from worker.store.subscribers import by_address_key
+from worker.usecases.look_at_text import find_reader
 from worker.usecases.prepare_mailing import gather_facts
 from worker.usecases.render_files import SAMPLE, render_files
 
@@ -132,13 +129,10 @@ def _every_text(root: Path) -> Iterable[tuple[Issue, str]]:
 
 def _subscriber(context: Context, address: str) -> Recipient:
     try:
-        key = address_key(address)
+        found = find_reader(context.engine, address)
     except ValueError as wrong:
         raise UsageError(f"--as: {wrong}") from None
-    with reading(context.engine) as connection:
-        found = by_address_key(connection, key)
-        if found is None:
-            raise UsageError("--as: no subscriber has this address", fix="give the address of a subscriber")
-        brought = count_confirmed_referrals(connection, found.id)
+    if found is None:
+        raise UsageError("--as: no subscriber has this address", fix="give the address of a subscriber")
     context.settings.require("secret_key")
-    return Recipient(0, found.id, found.address, found.name, found.referral_code, brought)
+    return found[1]

@@ -28,7 +28,21 @@ from worker.usecases.due import Due
 
 #: In the order a newcomer meets them: the demo, writing, sending, watching, the list, the machine room.
 ORDER = (
-    *("demo", "new", "preview", "check", "render", "test", "send", "status", "deliveries", "pause", "resume", "cancel"),
+    *(
+        "demo",
+        "new",
+        "preview",
+        "gallery",
+        "check",
+        "render",
+        "test",
+        "send",
+        "status",
+        "deliveries",
+        "pause",
+        "resume",
+        "cancel",
+    ),
     *(
         "diff",
         "correct",
