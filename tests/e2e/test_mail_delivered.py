@@ -34,7 +34,7 @@ def test_spamassassin_holds_nothing_against_a_letter(spamassassin, letter):
 
 def test_spamassassin_would_hold_low_contrast_against_a_letter(spamassassin):
     hidden = '<div style="color:#ffffff;font-size:1px">a hidden preview of what is inside</div>'
-    mail = letters()[0].as_mail(letters()[0].html.replace("<div ", f"{hidden}<div ", 1))
+    mail = letters()[0].as_mail(letters()[0].html.replace("<div", f"{hidden}<div", 1))
     points, report = score(spamassassin, mail)
     assert points > 0.0, report
 

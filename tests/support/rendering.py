@@ -15,6 +15,9 @@ from worker.domain.publication import Goal, Publication, Slot
 from worker.domain.subscriber import Plan
 from worker.render.edition import Facts, render_editions
 from worker.render.layout import Templates
+from worker.render.registry import KINDS
+from worker.render.specimen import FACTS
+from worker.sources.samples import read_sample
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
@@ -28,6 +31,29 @@ VALUES = {
     "unsubscribe_link": "https://longtake.example.com/u/k7",
     "apply_link": "https://longtake.example.com/a/k7",
 }
+
+#: One letter with every kind of text and, from its sample, every block that shows anything.
+EVERY_BLOCK = """\
+Hello {first_name|there}, a [link](https://a.example.com/?x=1&y={referral_count}) and `code`. 🙌🏾
+
+## Heading
+
+- one
+- two
+
+1. first
+
+> quoted
+
+---
+
+    preformatted
+
+| a | b |
+|---|--:|
+| 1 | 2 |
+
+""" + "\n".join(read_sample(PROJECT, name).body.strip() + "\n" for name, kind in KINDS.items() if kind.view)
 
 
 @cache
@@ -101,7 +127,7 @@ def make_facts(**changes: object) -> Facts:
         "subscribers": 4213,
         "now": NOW,
         "base_url": "https://letters.example.com",
-        "launches": {launch.id: launch},
+        "launches": {launch.id: launch, **FACTS.launches},
     }
     return Facts(**{**fields, **changes})  # type: ignore[arg-type]
 

@@ -14,6 +14,7 @@ from worker.render.placeholders import PLACEHOLDER
 
 _ANCHOR = re.compile(r"<a(?=\s)(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>")
 _HREF = re.compile(r"\shref=\"([^\"]*)\"")
+_COUNTED = re.compile(r"\sclicktracking=")  # after a blank or, in a folded line, a line break
 _OFF = 'clicktracking="off"'
 
 
@@ -24,7 +25,7 @@ def untracked(html: str, base_url: str) -> str:
 
 def _marked(anchor: str, base_url: str) -> str:
     href = _HREF.search(anchor)
-    if href is None or " clicktracking=" in anchor:
+    if href is None or _COUNTED.search(anchor):
         return anchor
     if not PLACEHOLDER.search(href[1]) and not is_readers_own(unescape(href[1]), base_url):
         return anchor

@@ -172,7 +172,7 @@ def test_every_edition_can_be_left_and_says_where_it_comes_from(case: tuple[str,
     tags = {tag.name: tag.tag for tag in edition.merge_tags}
     for name, path in ((MergeName.UNSUBSCRIBE_LINK, "u"), (MergeName.MANAGE_LINK, "m")):
         link = f"https://letters.example.com/{path}/{tags[name]}"
-        assert re.search(rf'<a [^>]*clicktracking="off"[^>]*href="{link}"', edition.html)
+        assert re.search(rf'<a\s[^>]*clicktracking="off"[^>]*href="{link}"', edition.html)
         assert link in edition.text
 
 

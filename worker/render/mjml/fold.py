@@ -87,12 +87,11 @@ class _Folded:
             self._break("\n")
             self._add(">")
             return
-        at = 0
-        for place in _ATTRIBUTE.finditer(tag):
-            self._add(tag[at : place.start()])
-            self._break("\n")
-            at = place.end()
-        self._add(tag[at:])
+        for number, attribute in enumerate(_ATTRIBUTE.split(tag)):
+            if number:
+                fits = len(attribute.encode()) < self._room
+                self._add(" ") if fits else self._break("\n")
+            self._add(attribute)
 
     def _text(self, text: str) -> None:
         for number, word in enumerate(text.split(" ")):
