@@ -38,8 +38,9 @@ class Templates:
     """Compiled templates. `sources` maps names such as `blocks/audio.mjml.j2` to text; `theme` is emails/theme.toml."""
 
     def __init__(self, sources: Mapping[str, str], theme: Mapping[str, Any]) -> None:
+        made = Theme.of(theme)
         self._environment = Environment(
-            loader=FunctionLoader(lambda name: _loaded(sources, name)),
+            loader=FunctionLoader(lambda name: _loaded(sources, name, made)),
             autoescape=True,  # by hand: select_autoescape() is off for names that end in .mjml.j2
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -47,7 +48,6 @@ class Templates:
             auto_reload=False,
         )
         self._compiled: dict[str, Compiled] = {}
-        made = Theme.of(theme)
         self.styles = made.styles
         self._environment.globals.update(made.names)
 
@@ -174,9 +174,9 @@ def _fields(view: View) -> dict[str, Any]:
     return {name: getattr(view, name) for name in _VIEW_FIELDS}
 
 
-def _loaded(sources: Mapping[str, str], name: str) -> tuple[str, str, Any] | None:
+def _loaded(sources: Mapping[str, str], name: str, theme: Theme) -> tuple[str, str, Any] | None:
     source = sources.get(name)
-    return None if source is None else (source, f"emails/{name}", lambda: True)
+    return None if source is None else (theme.written_into(source), f"emails/{name}", lambda: True)
 
 
 def _located(wrong: Exception, name: str) -> RenderError:

@@ -5,6 +5,7 @@ Colours and fonts are trusted; what is missing or not a number is an error that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Template
@@ -14,6 +15,8 @@ from markupsafe import Markup
 
 from worker.errors import RenderError
 from worker.render.prose import Styles
+
+_NAMED = re.compile(r"\{\{ ((?:light|dark|font|shape|space|text)(?:\.\w+)+) \}\}")
 
 FILE = "emails/theme.toml"
 COLOURS = frozenset(
@@ -92,6 +95,17 @@ class Theme:
             "space": self.space,
             "text": self.text,
         }
+
+    def written_into(self, template: str) -> str:
+        """A template with the theme's values in place of their names: they never change, and Jinja would look each up
+        and escape it every time. A name that is not there stays, for Jinja to complain of with its line."""
+        return _NAMED.sub(self._value, template)
+
+    def _value(self, name: re.Match[str]) -> str:
+        value: Any = self.names
+        for part in name[1].split("."):
+            value = value.get(part) if isinstance(value, Mapping) else getattr(value, part, None)
+        return str(value) if isinstance(value, str | int) else name[0]
 
 
 def _css(table: Mapping[str, Any]) -> dict[str, Markup]:

@@ -127,6 +127,11 @@ def is_https(url: str) -> bool:
     return parts.scheme == "https" and bool(parts.hostname) and not re.search(r"[\s<>\"\\^`{|}]", url)
 
 
+def is_language(tag: str) -> bool:
+    """Whether this is a language tag (BCP 47) that says something; `und` does not."""
+    return bool(re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", tag)) and tag.lower() != "und"
+
+
 def hour(value: object) -> time | None:
     """A wall-clock time from `"09:00"`; None for anything else."""
     if isinstance(value, time) and value.tzinfo is None:
