@@ -19,7 +19,8 @@ from worker.domain.delivery import Recipient
 from worker.domain.issue import Issue
 from worker.errors import UsageError
 from worker.render.links import Signer
-from worker.render.preflight import Finding, Severity, preflight
+from worker.render.preflight import Finding, Severity
+from worker.usecases import find_problems as preflight
 from worker.usecases.look_at_text import find_reader
 from worker.usecases.prepare_mailing import gather_facts
 from worker.usecases.render_files import SAMPLE, render_files
@@ -106,7 +107,7 @@ def find_problems(context: Context, text: Issue, message: str = "issue") -> list
     """Preflight's findings for one text, errors first."""
     settings = context.settings
     facts = gather_facts(context.engine, settings.project, base_url=settings.base_url, now=datetime.now(UTC))
-    return preflight(text, context.publication, context.templates, facts, message)
+    return preflight.find_problems(context.engine, text, context.publication, context.templates, facts, message)
 
 
 def print_problems(problems: Iterable[Finding], console: Console = out) -> None:

@@ -15,12 +15,14 @@ from worker.domain.subscriber import Plan
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the author did not write: `subscribers` confirmed now, launches by id, the instant, the public address."""
+    """What the author did not write: `subscribers` confirmed now, launches by id, the instant, the public address, and
+    how large the project's pictures are."""
 
     subscribers: int
     now: datetime  # aware
     base_url: str
     launches: Mapping[str, Launch] = field(default_factory=dict)
+    media: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # pixels by path within content/media/
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Scene:
     publication: Publication
     facts: Facts
     plan: Plan
+
+    @property
+    def language(self) -> str:
+        """The BCP 47 tag of what is written: the issue's own, or the publication's."""
+        return self.text.language or self.publication.language
 
     @property
     def date(self) -> date:

@@ -18,11 +18,11 @@ from worker.errors import SourceError
 from worker.render.edition import render_editions
 from worker.render.layout import Templates
 from worker.render.links import Signer
-from worker.render.preflight import preflight
 from worker.sources.texts import excerpt, list_text_names, read_named_text
 from worker.store.engine import Engine, reading
 from worker.store.referrals import count_confirmed_referrals
 from worker.store.subscribers import by_address_key
+from worker.usecases.find_problems import find_problems
 from worker.usecases.prepare_mailing import gather_facts
 from worker.usecases.render_files import SAMPLE, fill_in
 
@@ -85,7 +85,7 @@ def _rendered(glass: Glass, name: str, recipient: Recipient, now: datetime) -> d
         "sender": publication.author,
         "title": text.title,
         "editions": editions,
-        "findings": [asdict(one) for one in preflight(text, publication, templates, facts, message)],
+        "findings": [asdict(one) for one in find_problems(glass.engine, text, publication, templates, facts, message)],
     }
 
 

@@ -1,26 +1,20 @@
-"""Preflight: each rule finds what it is for, names the line, and is silent about the sample issue."""
+"""The preflight as a whole: what it says of this repository's letters, what can be silenced, and that every rule is tried."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from tests.support.rendering import NOW, PROJECT, make_facts, make_issue, make_publication, templates
+from tests.support.checking import LINES, findings
+from tests.support.rendering import NOW, PROJECT, templates
+from tests.unit.render.test_preflight_page import BROKEN
+from tests.unit.render.test_preflight_text import CLEAN, FOUND
 from worker import sources
-from worker.domain.subscriber import Plan
 from worker.render.edition import Facts
-from worker.render.layout import Templates
-from worker.render.preflight import Finding, Severity, preflight
-
-
-def findings(body: str = "Hello.", **changes: object) -> list[Finding]:
-    return preflight(make_issue(body, **changes), make_publication(), templates(), make_facts())
-
-
-def altered(name: str, old: str, new: str) -> list[Finding]:
-    found = sources.read_templates(PROJECT)
-    assert old in found[name]
-    found[name] = found[name].replace(old, new)
-    return preflight(make_issue(), make_publication(), Templates(found, sources.read_theme(PROJECT)), make_facts())
+from worker.render.preflight import Severity, preflight
+from worker.render.preflight.page_of_rules import page_of_rules
+from worker.render.preflight.rules import RULES, SUBJECTS
 
 
 def test_the_sample_issue_and_every_step_have_no_finding() -> None:
@@ -34,102 +28,75 @@ def test_the_sample_issue_and_every_step_have_no_finding() -> None:
         assert preflight(text, publication, templates(), facts, message) == []
 
 
-@pytest.mark.parametrize(
-    ("body", "rule", "severity"),
-    [
-        ("a {{name}} b", "leftover-tag", Severity.ERROR),
-        ("a *|FNAME|* b", "leftover-tag", Severity.ERROR),
-        ("a {first_name|b", "leftover-tag", Severity.ERROR),
-        ("a {first_name}", "fallback", Severity.WARNING),
-        ("![](https://a.example.com/x.png)", "alt", Severity.WARNING),
-        ("[![](https://a.example.com/x.png)](https://a.example.com/)", "alt", Severity.ERROR),
-        ("![x](media/x.png)", "image", Severity.ERROR),
-        ("![x](https://a.example.com/x.svg)", "image", Severity.WARNING),
-        ("[words](/about)", "link", Severity.ERROR),
-        ("[words](http://a.example.com/)", "link", Severity.WARNING),
-        ("[](https://a.example.com/)", "link", Severity.ERROR),
-        ("[here](https://a.example.com/)", "link", Severity.WARNING),
-        ("#### deep", "headings", Severity.WARNING),
-        ("{nope}", "render", Severity.ERROR),
-        ("[x](javascript:1)", "render", Severity.ERROR),
-    ],
-)
-def test_a_rule_finds_it_and_names_the_line(body: str, rule: str, severity: Severity) -> None:
-    (found,) = findings(f"fine\n\n{body}\n")
-    assert (found.rule, found.severity, found.line) == (rule, severity, 3)
-    assert found.fix
-    assert found.why
+def test_every_rule_is_tried_with_a_letter_that_breaks_it_and_one_that_does_not() -> None:
+    in_templates = {"unsubscribe-link", "charset"}  # tried with changed templates
+    assert {one[0] for one in FOUND} | {one[0] for one in BROKEN} | in_templates == set(RULES)
+    of_the_page = {
+        one.name
+        for name in ("The finished page", "Styles", "Size", "Law and mailbox providers")
+        for one in SUBJECTS[name]
+    }
+    assert {one[0] for one in CLEAN} | {one[0] for one in BROKEN} | of_the_page == set(RULES)
 
 
-def test_missing_front_matter_is_found_for_each_plan_that_gets_it() -> None:
-    empty = dict.fromkeys(Plan, "")
-    assert [(f.rule, f.severity) for f in findings(subject=empty, preview=empty)] == [
-        ("subject", Severity.ERROR),
-        ("subject", Severity.ERROR),
-        ("preview", Severity.WARNING),
-        ("preview", Severity.WARNING),
+def test_a_rule_has_one_name_and_says_why_it_matters() -> None:
+    rules = [one for group in SUBJECTS.values() for one in group]
+    assert len({one.name for one in rules}) == len(rules)
+    assert all(one.why and one.look.__doc__ for one in rules)
+
+
+def test_errors_come_first_and_then_the_lines() -> None:
+    found = findings("[words](http://a.example.com/)\n\n[here](https://a.example.com/)\n\n[words](/about)")
+    assert [(one.severity, one.line) for one in found] == [
+        (Severity.ERROR, 13),
+        (Severity.WARNING, 9),
+        (Severity.WARNING, 11),
     ]
-    assert len(findings(subject={Plan.FREE: "", Plan.PAID: "x"}, audience="paid")) == 0
 
 
-def test_a_merge_tag_in_the_title_is_found() -> None:
-    (found,) = findings(title="For {first_name|you}")
-    assert (found.rule, found.severity) == ("leftover-tag", Severity.ERROR)
+@pytest.mark.parametrize("rule", sorted(name for name, one in RULES.items() if one.silenceable))
+def test_a_rule_that_may_be_silenced_is_silent_then(rule: str) -> None:
+    for name, _, _, body, changes in FOUND:
+        if name == rule:
+            silence = (*changes.get("silence", ()), rule)
+            assert findings(body, **{**changes, "silence": silence}) == []
 
 
-def test_an_unknown_segment_is_found() -> None:
-    (found,) = findings(audience="nobody-knows")
-    assert found.rule == "audience"
-    assert "everyone" in found.fix
+@pytest.mark.parametrize("rule", ["render", "merge-tag", "fallback", "link-scheme", "gate", "audience"])
+def test_a_rule_that_protects_readers_is_heard_whatever_the_author_says(rule: str) -> None:
+    _, _, line, body, changes = next(one for one in FOUND if one[0] == rule)
+    found = findings(body, **{**changes, "silence": (rule,)})
+    assert [(one.rule, one.line) for one in found if one.rule != "silence"] == [(rule, line)]
+    (refused,) = [one for one in found if one.rule == "silence"]
+    assert (refused.severity, refused.line) == (Severity.ERROR, LINES["silence"])
+    assert "protects readers" in refused.problem
 
 
-def test_a_paid_sentence_in_the_free_preview_subject_or_body_is_found_with_its_line() -> None:
-    secret = "the ostrich keeps its money under the third stone"
-    body = f"Open.\n\n::: paid\nAnd {secret} always.\n:::\n"
-    assert findings(body) == []
-    for changes in (
-        {"preview": dict.fromkeys(Plan, f"Today {secret}")},
-        {"subject": dict.fromkeys(Plan, f"Today {secret}")},
-        {"title": f"Today {secret}"},
+def test_a_rule_that_does_not_exist_is_told_with_those_that_do() -> None:
+    (found,) = findings(silence=("link-htpp",))
+    assert (found.rule, found.line) == ("silence", LINES["silence"])
+    assert "link-http" in found.fix
+    assert "unsubscribe-link" not in found.fix
+
+
+def test_the_page_of_rules_is_what_the_rules_say() -> None:
+    """UPDATE_GOLDEN=1 writes it anew."""
+    path = PROJECT / "docs" / "preflight.md"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(page_of_rules(), encoding="utf-8", newline="\n")
+    assert path.read_text(encoding="utf-8") == page_of_rules()
+
+
+def test_a_silenced_rule_is_read_from_the_front_matter(tmp_path) -> None:
+    folder = tmp_path / "content" / "issues"
+    folder.mkdir(parents=True)
+    for written, expected in (
+        ("[link-http, alt]", ("link-http", "alt")),
+        ("\n  - link-http", ("link-http",)),
+        ("link-http", ("link-http",)),
+        ("[]", ()),
     ):
-        leaks = [f for f in findings(body, **changes) if f.rule == "gate"]
-        assert leaks
-        assert leaks[0].line == 4
-        assert leaks[0].severity is Severity.ERROR
-
-
-def test_a_discount_code_in_the_free_preview_is_found() -> None:
-    leaks = findings("::: discount WARM-20\nx\n:::", preview={Plan.FREE: "Use WARM-20", Plan.PAID: "x"})
-    assert [(f.rule, f.line) for f in leaks] == [("gate", 1), ("gate", 1)]  # in the preheader, and so in the HTML
-
-
-def test_words_that_free_readers_may_read_anyway_are_no_leak() -> None:
-    same = "these are the very same seven words exactly"
-    assert findings(f"{same}\n\n::: paid\n{same}\n:::") == []
-
-
-def test_size_is_measured_with_the_longest_values() -> None:
-    assert {f.severity for f in findings("word " * 16_800) if f.rule == "size"} == {Severity.WARNING}
-    assert {f.severity for f in findings("word " * 21_000) if f.rule == "size"} == {Severity.ERROR}
-    assert not [f for f in findings("word " * 10_000) if f.rule == "size"]
-    names = "{first_name|you} " * 200  # placeholders of 7 bytes, values of up to 600
-    assert {f.severity for f in findings(names) if f.rule == "size"} == {Severity.ERROR}
-
-
-def test_a_template_that_lost_the_unsubscribe_link_or_the_address_is_found() -> None:
-    lost = altered("layouts/footer.mjml.j2", '{{ merge("unsubscribe_link") }}', "https://a.example.com/")
-    assert {f.rule for f in lost} == {"unsubscribe-link"}
-    lost = altered("layouts/footer.mjml.j2", "{{ publication.postal_address }}", "")
-    assert {f.rule for f in lost} == {"postal-address"}
-
-
-def test_a_template_with_too_many_styles_or_only_latin_letters_is_found() -> None:
-    many = altered("layouts/style.mjml.j2", ":root{", ".x{color:#111111}\n" * 1_000 + ":root{")
-    assert {(f.rule, f.severity) for f in many} == {("styles", Severity.ERROR)}
-    latin = altered("layouts/letter.mjml.j2", "{{ padding }}", "")
-    assert {f.rule for f in latin} == {"charset"}
-
-
-def test_errors_come_first() -> None:
-    found = findings("{first_name}\n\n[words](/about)\n\n[here](https://a.example.com/)")
-    assert [f.severity for f in found] == [Severity.ERROR, Severity.WARNING, Severity.WARNING]
+        (folder / "2026-11-23-a.md").write_text(f"---\nid: a\ntitle: A\nsubject: S\nsilence: {written}\n---\nBody.\n")
+        issue = sources.read_issue(tmp_path, "a")
+        assert issue.silence == expected
+        assert (issue.line_of("subject"), issue.line_of("silence"), issue.line_of("preview")) == (4, 5, 1)

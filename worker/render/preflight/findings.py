@@ -1,16 +1,12 @@
-"""What a rule says, and what it is given to look at."""
+"""What a rule is and what it says. Knows no rule."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from worker.domain.edition import Edition
-from worker.domain.issue import Issue
-from worker.domain.publication import Publication
-from worker.domain.subscriber import Plan
-from worker.render.blocks import Tree
+from worker.render.preflight.proof import Proof
 
 
 class Severity(StrEnum):
@@ -18,6 +14,9 @@ class Severity(StrEnum):
 
     ERROR = "error"
     WARNING = "warning"
+
+
+ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +33,55 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """A text with everything made from it. `tree` is uncut; `cut` and `editions` hold one for each plan."""
+class Spot:
+    """One place where a rule is broken. An empty `file` is the author's; no `severity` is the rule's own."""
 
-    text: Issue
-    publication: Publication
-    tree: Tree
-    cut: Mapping[Plan, Tree]
-    editions: Mapping[Plan, Edition]
-
-    @property
-    def plans(self) -> tuple[Plan, ...]:
-        """The plans whose edition somebody may receive."""
-        only = {plan.value: plan for plan in Plan}.get(self.text.audience)
-        return (only,) if only else tuple(Plan)
-
-    def found(
-        self, rule: str, severity: Severity, problem: str, why: str, fix: str, line: int | None = None, file: str = ""
-    ) -> Finding:
-        """A finding, in the author's file unless another is named."""
-        return Finding(file or self.text.file, line, rule, severity, problem, why, fix)
+    problem: str
+    fix: str
+    line: int | None = None
+    file: str = ""
+    severity: Severity | None = None
 
 
-Rule = Callable[[Proof], Iterable[Finding]]
+Look = Callable[[Proof], Iterable[Spot]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. `why` is told with every finding.
+
+    `silenceable` is whether an author may switch it off; `timely` rules hold only until the text has been sent.
+    """
+
+    name: str
+    severity: Severity
+    why: str
+    look: Look
+    silenceable: bool = True
+    timely: bool = False
+
+    def findings(self, proof: Proof) -> list[Finding]:
+        """Every place where the text breaks it."""
+        return [
+            Finding(
+                spot.file or proof.text.file,
+                spot.line,
+                self.name,
+                spot.severity or self.severity,
+                spot.problem,
+                self.why,
+                spot.fix,
+            )
+            for spot in self.look(proof)
+        ]
+
+
+def rule(
+    name: str, severity: Severity, why: str, *, silenceable: bool = True, timely: bool = False
+) -> Callable[[Look], Rule]:
+    """Make a rule of the function that looks for it."""
+
+    def made(look: Look) -> Rule:
+        return Rule(name, severity, why, look, silenceable, timely)
+
+    return made
