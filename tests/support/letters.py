@@ -1,4 +1,4 @@
-"""The mail that `make test-mail` judges: the sample issue, every step, a notice, and a letter with every block.
+"""The mail that `make test-mail` judges: the sample issue, every step, a notice, and a letter with every block's sample.
 
 Each is judged as the mailroom stores it: rendered, put into a request, and expanded with one reader's values.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from tests.support.rendering import NOW, PROJECT, make_issue, templates
+from tests.support.rendering import EVERY_BLOCK, NOW, PROJECT, make_issue, templates
 from worker import sources
 from worker.domain.delivery import Recipient
 from worker.domain.edition import Edition
@@ -27,6 +27,7 @@ from worker.render.edition import Facts, Scene, mjml_of, parse, render_edition
 from worker.render.links import Signer
 from worker.render.merge import MergeWriter
 from worker.render.mjml.guard import guard
+from worker.render.specimen import FACTS
 
 READER = Recipient(7, 4711, "noor@example.com", "Noor van der Berg", "k7wq2m", referral_count=2)
 BASE_URL = "https://letters.example.com"
@@ -128,6 +129,8 @@ def _all() -> Iterator[Letter]:
     for folder in sorted((PROJECT / "content" / "sequences").glob("*/")):
         for step in sources.read_steps(PROJECT, folder.name):
             yield letter_of(f"step-{folder.name}-{step.id}".replace("/", "-"), step.text, Plan.FREE, "step")
+    for plan in Plan:
+        yield letter_of(f"every-block-{plan}", make_issue(EVERY_BLOCK), plan)
     notice = make_issue(
         NOTICE,
         title="The quiet weeks count needs your attention",
@@ -140,4 +143,5 @@ def _all() -> Iterator[Letter]:
 
 
 def _facts() -> Facts:
-    return Facts(4213, NOW, BASE_URL, sources.read_launches(PROJECT))
+    launches = {**FACTS.launches, **sources.read_launches(PROJECT)}  # the samples have one of their own
+    return Facts(4213, NOW, BASE_URL, launches)

@@ -27,9 +27,9 @@ _IN_URL = {"-": "%2D", "b": "%62", "B": "%42"}
 _IN_TEXT = {"-": "\u2010", "b": "b\u2060", "B": "B\u2060"}  # a hyphen that looks the same; an invisible joiner
 
 #: Controls, line ends and lone surrogates, bidirectional controls (an RTL override would turn the author's words),
-#: the byte order mark. Joiners stay: Persian names and family emoji need them.
+#: the byte order mark, non-characters. Joiners stay: Persian names and family emoji need them.
 _UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+"
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]+"
 )
 
 #: A name without one of these shows nothing that could be a name: a dot, a dash, an invisible letter.

@@ -11,7 +11,7 @@ from enum import Enum
 
 from worker.errors import RenderError
 from worker.render import views
-from worker.render.blocks import Container
+from worker.render.blocks import Container, Paragraph
 from worker.render.scene import Scene
 from worker.render.views import View
 
@@ -33,6 +33,7 @@ class BlockKind:
     summary: str
     args: str = ""
     holds: Callable[[Container], bool] | None = None
+    labelled: bool = False  # its words become a label, which has room for one paragraph
 
     def misplaced(self, name: str, inside: str, depth: int) -> str:
         """Why a block called `name` cannot stand inside another, or an empty string."""
@@ -55,6 +56,12 @@ class BlockKind:
                 line=block.line,
                 fix="put ![what it shows](https://...) in it",
             )
+        if self.labelled and (len(block.blocks) > 1 or not all(isinstance(one, Paragraph) for one in block.blocks)):
+            problem = f"`::: {block.name}` holds more than its label, and only the label would be shown"
+            raise RenderError(problem, file=file, line=block.line, fix="keep one line, and put the rest outside")
+        if self.labelled and block.blocks and " " in block.args:
+            problem = f"`::: {block.name}` has two labels: one after the address, one inside"
+            raise RenderError(problem, file=file, line=block.line, fix="keep one of them")
 
 
 KINDS: dict[str, BlockKind] = {
@@ -81,6 +88,8 @@ KINDS: dict[str, BlockKind] = {
     "card": BlockKind(Room.TOP, views.card, "a card with anything in it; with an address, a button leads there"),
     "recommend": BlockKind(Room.TOP, views.recommend, "asks readers to recommend the letter"),
     "signoff": BlockKind(Room.TOP, views.plain, "the closing words"),
-    "button": BlockKind(Room.ANYWHERE, views.button, "a button: address, then label", args="https://..."),
+    "button": BlockKind(
+        Room.ANYWHERE, views.button, "a button: address, then label", args="https://...", labelled=True
+    ),
     "photo": BlockKind(Room.ANYWHERE, views.plain, "an image, with its caption below it", holds=views.has_picture),
 }

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.support.block_pages import written
-from tests.support.rendering import PROJECT
+from tests.support.rendering import PROJECT, editions
 from worker import sources
 from worker.domain.edition import MergeName
+from worker.errors import RenderError
 from worker.render.registry import KINDS
 
 
@@ -26,3 +29,19 @@ def test_the_authors_guide_lists_every_block_as_the_registry_has_it() -> None:
 def test_the_authors_guide_lists_every_merge_tag() -> None:
     guide = (PROJECT / "docs" / "authoring.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `\{(\w+)[^`]*` \|", guide, re.MULTILINE) == [name.value for name in MergeName]
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "One\n\nTwo",
+        "- one",
+        "## One",
+        "![x](https://a.example.com/x.png)",
+        "One\n:::\n\n::: button https://b.test/ Two\nThree",
+    ],
+)
+def test_a_button_that_holds_more_than_a_label_is_refused_for_the_rest_would_not_be_shown(inside: str) -> None:
+    with pytest.raises(RenderError, match="label") as caught:
+        editions(f"a\n\n::: button https://a.example.com/\n{inside}\n:::")
+    assert caught.value.line is not None

@@ -19,7 +19,7 @@ _TAG = "-bs"  # how a merge tag begins
 _ROOMY = ("<td ", "<p ", "<a ", "<li ", "<div ")
 _BUTTON = ' target="_blank" style="'
 _LONG_TEXT = re.compile(r">[^<>]{240,}")
-_WORDS = re.compile(r"[^\n]{160,}? ")
+_WORDS = re.compile(r"[^\n]{160}[^\n ]*+ ?")  # matches without a blank too: from each letter anew it would take minutes
 _PIECE = re.compile(
     r"""
       (?P<tag></?[a-zA-Z](?:[^<>"']|"[^"]*"|'[^']*')*>)
@@ -50,7 +50,11 @@ def _around(html: str) -> str:
         html = html.replace(start, f"{start[:-1]}\n")
     html = html.replace("/><meta ", "/>\n<meta ").replace(_BUTTON, _BUTTON.replace(" style", "\nstyle"))
     head, body, rest = html.rpartition("<body")  # style sheets have lines of their own
-    return head + body + _LONG_TEXT.sub(lambda text: _WORDS.sub(lambda words: f"{words[0][:-1]}\n", text[0]), rest)
+    return head + body + _LONG_TEXT.sub(lambda text: _WORDS.sub(_ended, text[0]), rest)
+
+
+def _ended(words: re.Match[str]) -> str:
+    return f"{words[0][:-1]}\n" if words[0][-1] == " " else words[0]
 
 
 def _within(pre: str) -> str:
