@@ -191,7 +191,9 @@ def words(random: Random, most: int = 12) -> str:
     for _ in range(random.randint(1, most)):
         draw = random.random()
         found.append(inline(random) if draw < 0.3 else tag(random) if draw < 0.36 else random.choice(WORDS))
-    text = " ".join(found)
+    text = (
+        " ".join(found).replace("```", "``").replace("~~~", "~~")
+    )  # what would begin a block of code swallows the rest
     if random.random() < 0.2:
         at = text.find(" ", random.randrange(len(text) + 1))
         text = text[:at] + random.choice(("\n", "  \n", "\\\n", "")) + text[at:] if at > 0 else text

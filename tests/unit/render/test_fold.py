@@ -78,3 +78,8 @@ def test_any_mixture_keeps_its_words(parts: list[str]) -> None:
 def test_a_word_without_end_takes_no_longer_than_its_length() -> None:
     """Twice the length, about twice the work: what begins anew at each letter takes minutes for 60,000."""
     assert len(fold(f"<body><p>{'&#34;' * 200_000}</p>")) > 1_000_000
+
+
+def test_marks_without_end_on_one_letter_are_cut_too() -> None:
+    for mark in ("\u200d", "\u0301", "\ufe0f"):
+        assert longest(fold(f"<body><p>a{mark * 12_000}</p>")) <= LONGEST

@@ -30,6 +30,7 @@ _PIECE = re.compile(
     re.VERBOSE,
 )
 _ATTRIBUTE = re.compile(r"""\s(?=[^\s"'=]+=)(?=(?:[^"']|"[^"]*"|'[^']*')*$)""")
+_LONGEST_CLUSTER = 64  # letters; what piles more marks on one is no writing
 _PRE = re.compile(r"(<pre\b.*?</pre>)", re.DOTALL)
 _WHOLE = re.compile(r"-bs\d\d[a-z]-|&#?\w+;|.", re.DOTALL)
 
@@ -152,7 +153,11 @@ def _clusters(word: str) -> Iterator[str]:
     piece = ""
     for found in _WHOLE.finditer(word):
         part = found[0]
-        if piece and (part in "\u200d\ufe0f\u20e3" or piece[-1] == "\u200d" or _joins(part)):
+        if (
+            piece
+            and len(piece) < _LONGEST_CLUSTER
+            and (part in "\u200d\ufe0f\u20e3" or piece[-1] == "\u200d" or _joins(part))
+        ):
             piece += part
         else:
             if piece:
