@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from worker.mailroom.inbox import Entry
+from worker.mailroom.mime import mailbox
 from worker.mailroom.style import STYLE
 from worker.mailroom.wire import Answer
 
@@ -53,7 +54,7 @@ def message_page(message: Mapping[str, Any], number: int, count: int) -> Answer:
         else '<p class="empty">This message has no HTML.</p>'
     )
     content = f"""
-<header><h1><a href="/">Mailroom</a></h1><nav>{newer}{older}</nav></header>
+<header><h1><a href="/">Mailroom</a></h1><nav>{newer}{older}<a href="/messages/{number}.eml" download>As a file</a></nav></header>
 <article><h2>{subject}</h2>
 {_table(_addresses(message))}
 <details open><summary>Headers and custom args</summary>{_table(_headers(message))}</details>
@@ -125,8 +126,8 @@ def _pager(page: int, pages: int, address: str) -> str:
 
 
 def _addresses(message: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    yield "From", _mailbox(message["from"], message["from_name"])
-    yield "To" if message["as"] == "to" else message["as"], _mailbox(message["to"], message["to_name"])
+    yield "From", mailbox(message["from"], message["from_name"])
+    yield "To" if message["as"] == "to" else message["as"], mailbox(message["to"], message["to_name"])
     if message["reply_to"]:
         yield "Reply-To", message["reply_to"]
     yield "Taken", _when(message["accepted_at"])
@@ -145,10 +146,6 @@ def _headers(message: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 def _table(rows: Iterable[tuple[str, str]]) -> str:
     cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
     return f'<table class="fields"><tbody>{cells}</tbody></table>'
-
-
-def _mailbox(address: str, name: str) -> str:
-    return f"{name} <{address}>" if name else address
 
 
 def _when(at: float) -> str:

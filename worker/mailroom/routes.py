@@ -10,11 +10,12 @@ from worker.mailroom.clicks import CLICK_PATH, target
 from worker.mailroom.faults import MAIL_SEND, error_body, json_answer
 from worker.mailroom.inbox import Inbox
 from worker.mailroom.mail_send import MailSend
+from worker.mailroom.mime import as_mail
 from worker.mailroom.steering import Steering
 from worker.mailroom.wire import Answer, Request, Wire
 
 _STEERING_BYTES = 1024 * 1024
-_MESSAGE = re.compile(r"/messages/([0-9]{1,9})(/html)?")
+_MESSAGE = re.compile(r"/messages/([0-9]{1,9})(/html|\.eml)?")
 
 
 class Routes:
@@ -61,6 +62,10 @@ class Routes:
         message = self._inbox.message(int(wanted[1])) if wanted and self._inbox is not None else None
         if not wanted or message is None or self._inbox is None:
             return pages.missing_page()
+        if wanted[2] == ".eml":
+            return Answer(
+                200, as_mail(message), {"Content-Type": "message/rfc822", "X-Content-Type-Options": "nosniff"}
+            )
         if wanted[2]:
             return pages.message_html(message)
         return pages.message_page(message, int(wanted[1]), len(self._inbox))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from worker.domain.publication import Goal, Publication, Slot
 from worker.domain.segment import Rule, parse_rule
-from worker.sources.files import Toml, hour
+from worker.sources.files import Toml, hour, is_language
 from worker.sources.late import read_lateness
 from worker.sources.utm import read_utm
 from worker.sources.warm_up import read_warm_up
@@ -29,8 +30,8 @@ def read_publication(project: Path) -> Publication:
     source.only(source.values, _KEYS)
     sender = _address(source, "sender", None)
     return Publication(
-        name=source.string("name"),
-        author=source.string("author"),
+        name=_header(source, "name"),
+        author=_header(source, "author"),
         sender=sender,
         reply_to=_address(source, "reply_to", sender),
         postal_address=source.string("postal_address"),
@@ -50,6 +51,14 @@ def read_publication(project: Path) -> Publication:
     )
 
 
+def _header(source: Toml, key: str) -> str:
+    """Text that stands in a header of every mail: one line without controls."""
+    value = source.string(key)
+    if any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in value):
+        raise source.wrong(key, f"must stand on one line: {value!r}", "take the line break out")
+    return value
+
+
 def _address(source: Toml, key: str, default: str | None) -> str:
     value = source.string(key, default)
     if not _ADDRESS.fullmatch(value):
@@ -67,7 +76,7 @@ def _list_id(source: Toml) -> str:
 
 def _language(source: Toml) -> str:
     value = source.string("language", "en")
-    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", value) or value.lower() == "und":
+    if not is_language(value):
         raise source.wrong("language", f"is no language tag: {value!r}", 'write language = "en" or "pt-BR"')
     return value
 

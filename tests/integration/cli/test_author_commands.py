@@ -91,7 +91,12 @@ def test_a_warning_blocks_neither(on, project, readers):
     checked = on("check", SAMPLE)
     assert checked.code == 0
     assert "warning" in checked.out
-    assert {one["rule"] for one in on("check", SAMPLE, "--json").json} == {"preview"}
+    by_the_day = {
+        "issue-date",
+        "launch-closed",
+        "past-date",
+    }  # the sample grows old, and `check` goes by the real clock
+    assert {one["rule"] for one in on("check", SAMPLE, "--json").json} - by_the_day == {"preview"}
     assert on("send", SAMPLE, "--yes").code == 0
 
 

@@ -101,9 +101,9 @@ class Page(HTMLParser):
                 del self._open[at:]
                 return
 
-    def handle_data(self, data: str) -> None:
+    def handle_data(self, words: str) -> None:
         """Words."""
-        self._words[-1].append(data)
+        self._words[-1].append(words)
 
     def every(self, *names: str) -> Iterator[tuple[int, dict[str, str]]]:
         """Place and attributes of every such tag."""
