@@ -8,7 +8,7 @@ from functools import cache
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.rendering import editions
@@ -113,6 +113,7 @@ def shown(name: str) -> str:
     return shown_name(first) or "there"
 
 
+@settings(deadline=None)  # pages of ten thousand characters, on a machine that is busy
 @given(names)
 @example("<b>")
 @example("-bs00h-")
@@ -140,6 +141,7 @@ def joined(words: str) -> str:
     return words.replace("\u2060", "").replace("\u2010", "-").replace("< %", "<%")
 
 
+@settings(deadline=None)
 @given(names)
 @example("bs00h")
 @example("-bs00h-")
@@ -158,6 +160,7 @@ def test_a_name_changes_nothing_else_of_subject_preheader_and_plain_text(name: s
         part.encode()
 
 
+@settings(deadline=None)
 @given(names)
 @example('"><script>')
 def test_a_subject_is_never_html_escaped(name: str) -> None:
