@@ -1,12 +1,13 @@
 """The block tree: what one parse of an issue yields, and the only thing mail is made from.
 
-Frozen values without behaviour; every block knows the line of the author's file it starts on (from 1). How a
-node looks is worker/render/prose.py's (HTML) and worker/render/text.py's (plain text) business.
+Frozen values without behaviour; every block knows the line of the author's file it starts on (from 1), and those with
+words the `direction` they are read in: `ltr`, `rtl`, or empty where nothing tells. How a node looks is
+worker/render/prose.py's (HTML) and worker/render/text.py's (plain text) business.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from worker.domain.edition import MergeName
 
@@ -65,16 +66,29 @@ class Picture:
     alt: Pieces
 
 
-Inline = Text | Code | Break | Styled | Link | Picture | Merge
+@dataclass(frozen=True, slots=True)
+class Footnote:
+    """Where a footnote is referred to. It holds what the note says, so that whoever may not read the place reads no note.
+
+    One note may be referred to from several places: they share `key`, its line in the author's file. Inside of itself
+    it is empty.
+    """
+
+    key: int
+    blocks: tuple[Block, ...]
+
+
+Inline = Text | Code | Break | Styled | Link | Picture | Merge | Footnote
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """`level` 2 to 6; 1 is the issue's title, which the layout writes."""
+    """`level` 1 to 6 as the author wrote it; which one readers get is worker/render/outline.py's."""
 
     line: int
     level: int
     children: tuple[Inline, ...]
+    direction: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +97,22 @@ class Paragraph:
 
     line: int
     children: tuple[Inline, ...]
+    direction: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list: bulleted where `start` is None, else numbered from there."""
+    """A list: bulleted where `start` is None, else numbered from there.
+
+    `tasks` is empty, or says of each item whether it is done, open (False) or no task (None).
+    """
 
     line: int
     start: int | None
     tight: bool
     items: tuple[tuple[Block, ...], ...]
+    tasks: tuple[bool | None, ...] = ()
+    direction: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +121,16 @@ class Quote:
 
     line: int
     blocks: tuple[Block, ...]
+    direction: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CodeBlock:
-    """Preformatted lines."""
+    """Preformatted lines; `language` is the first word behind the fence, or empty."""
 
     line: int
     text: str
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +148,7 @@ class Table:
     aligns: tuple[str, ...]
     head: tuple[tuple[Inline, ...], ...]
     rows: tuple[tuple[tuple[Inline, ...], ...], ...]
+    direction: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +162,19 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkCard:
+    """An address on a line of its own. `site` is its host, or the name of a service for video.
+
+    `poster` is the address of the video's still, where the service has one that follows from the video's id.
+    """
+
+    line: int
+    link: Link
+    site: str
+    poster: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     """`::: name args` and what stands between it and its `:::`; the names are worker/render/registry.py's."""
 
@@ -148,7 +184,7 @@ class Container:
     blocks: tuple[Block, ...]
 
 
-Block = Heading | Paragraph | Listing | Quote | CodeBlock | Rule | Table | Figure | Container
+Block = Heading | Paragraph | Listing | Quote | CodeBlock | Rule | Table | Figure | LinkCard | Container
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from worker.render.gate import cut
 from worker.render.layout import Templates
 from worker.render.markdown import parse_markdown
 from worker.render.mjml.convert import to_html
+from worker.render.pictures import Pictures
 from worker.render.placeholders import MergeTags, refuse_lookalikes, split
 from worker.render.scene import Facts, Scene
 from worker.render.text import plain_text
@@ -49,8 +50,9 @@ def render_edition(tree: Tree, scene: Scene, templates: Templates, message: str 
     subject = _line(tags, scene, "subject", scene.text.subject)
     preheader = _line(tags, scene, "preview", scene.text.preview)
     html = to_html(templates.mjml(readable, scene, tags, message), scene.text.file)
+    html = Pictures(scene.publication, scene.facts.media).with_heights(html)
     html = untracked(html, scene.facts.base_url)
-    text = plain_text(readable, scene, tags)
+    text = plain_text(readable, scene, tags, message)
     return Edition(scene.plan, subject, preheader, html, text, tags.used)
 
 

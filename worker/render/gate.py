@@ -15,6 +15,11 @@ _READABLE_BY = {"paid": Plan.PAID, "free": Plan.FREE}  # containers that only ga
 _SHOWN_TO = {"pitch": Plan.FREE, "discount": Plan.PAID}  # blocks for one plan
 
 
+def is_gate(name: str) -> bool:
+    """Whether what stands in such a container is for one plan alone."""
+    return name == "paywall" or name in _READABLE_BY or name in _SHOWN_TO
+
+
 def cut(tree: Tree, plan: Plan) -> Tree:
     """The tree as `plan` may read it, without any gate left in it.
 

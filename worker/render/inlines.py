@@ -7,14 +7,14 @@ Markdown rule for merge tags, and the links a mail may hold.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 from worker.errors import RenderError
-from worker.render.blocks import Break, Code, Figure, Inline, Link, Merge, Picture, Pieces, Styled, Text
+from worker.render.blocks import Break, Code, Figure, Footnote, Inline, Link, Merge, Picture, Pieces, Styled, Text
 from worker.render.placeholders import MARK, marked, merge_of, refuse_lookalikes
 from worker.render.targets import encoded, refuse_scheme, target_of
 
@@ -49,8 +49,10 @@ def _merge(state: StateInline, silent: bool) -> bool:
 class InlineReader:
     """Reads the inline tokens of one file; every error names the line."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, footnote: Callable[[Token, int], Footnote]) -> None:
+        """`footnote` finds the note that a token on a line refers to."""
         self._file = file
+        self._footnote = footnote
 
     def read(self, inline: Token, line: int) -> tuple[Inline, ...]:
         """The nodes of one `inline` token that starts on `line`."""
@@ -84,6 +86,9 @@ class InlineReader:
 
     def _enclosed(self, token: Token, line: int, children: tuple[Inline, ...]) -> Inline:
         if token.type == "link_open":
+            if any(isinstance(node, Footnote) for node in children):
+                fix = "put the footnote behind the link"
+                raise RenderError("a footnote inside a link", file=self._file, line=line, fix=fix)
             return Link(target_of(str(token.attrs.get("href", "")), self._file, line), children)
         return Styled(token.tag, children)
 
@@ -101,12 +106,18 @@ class InlineReader:
                 return merge_of(token.meta["name"], token.meta["fallback"], self._file, line + token.meta["row"])
             case "image":
                 return self._picture(token, line)
+            case "footnote_ref":
+                return self._footnote(token, line)
         raise RenderError(f"{token.type} has no place in mail", file=self._file, line=line)  # pragma: no cover
 
     def _picture(self, token: Token, line: int) -> Picture:
         source = str(token.attrs.get("src", ""))
         refuse_scheme(source, self._file, line)
-        return Picture(source, flat(self._nodes(token.children or (), line)))
+        words = self._nodes(token.children or (), line)
+        if any(isinstance(node, Footnote) for node in words):
+            fix = "put it behind the image"
+            raise RenderError("a footnote in the words of an image", file=self._file, line=line, fix=fix)
+        return Picture(source, flat(words))
 
 
 def figure_of(line: int, children: Sequence[Inline]) -> Figure | None:

@@ -18,7 +18,11 @@ from markupsafe import Markup
 
 from worker.domain.edition import MergeName, Place
 from worker.errors import RenderError
-from worker.render.blocks import Block, Container, Figure, Merge, Tree
+from worker.render.blocks import Block, Container, Figure, LinkCard, Merge, Tree
+from worker.render.digest import digest_of
+from worker.render.direction import RTL, direction_of_language
+from worker.render.linkcards import label_of
+from worker.render.pictures import Pictures
 from worker.render.placeholders import MergeTags, split
 from worker.render.prose import Prose
 from worker.render.registry import KINDS, Room
@@ -31,13 +35,13 @@ from worker.render.views import View
 _PADDING = ("\u200c\u00a0" * 25 + "\n") * 4  # lines, for mail has none over 998 bytes
 
 _VIEW_FIELDS = tuple(field.name for field in fields(View))
-_RIGHT_TO_LEFT = {"ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"}
 
 
 class Templates:
     """Compiled templates. `sources` maps names such as `blocks/audio.mjml.j2` to text; `theme` is emails/theme.toml."""
 
     def __init__(self, sources: Mapping[str, str], theme: Mapping[str, Any]) -> None:
+        self.digest = digest_of([dict(sources), dict(theme)])  # two with the same one draw the same mail
         made = Theme.of(theme)
         self._environment = Environment(
             loader=FunctionLoader(lambda name: _loaded(sources, name, made)),
@@ -80,17 +84,19 @@ class _Sheet:
         self._templates = templates
         self._scene = scene
         self._tags = tags
-        self._prose = Prose(tags, templates.styles)
-        direction = _direction(scene.publication.language)
+        direction = direction_of_language(scene.language)
+        self._pictures = Pictures(scene.publication, scene.facts.media)
+        self._prose = Prose(tags, templates.styles, self._pictures, direction)
         self._shared: dict[str, Any] = {
             "publication": scene.publication,
             "issue": scene.text,
             "plan": scene.plan.value,
             "merge": lambda name: tags.placeholder(Merge(MergeName(name)), Place.HTML),
             "style": templates.style,
+            "language": scene.language,
             "direction": direction,
-            "start": "right" if direction == "rtl" else "left",
-            "end": "left" if direction == "rtl" else "right",
+            "start": "right" if direction == RTL else "left",
+            "end": "left" if direction == RTL else "right",
             "padding": _PADDING,
             "facts": scene.facts,
             "date": scene.date,
@@ -114,6 +120,9 @@ class _Sheet:
             yield self._block(block)
         if run:
             yield self._prose_section(run)
+        if notes := self._prose.notes():
+            context = {**self._shared, "body": Markup(notes)}  # noqa: S704 - escaped node by node
+            yield self._templates.render("layouts/notes.mjml.j2", context)
         yield "<!--@0-->"
 
     def _prose_section(self, run: Sequence[Block]) -> str:
@@ -124,13 +133,13 @@ class _Sheet:
         made: list[str] = []
         words: list[Block] = []
         for block in blocks:
-            if not isinstance(block, Container | Figure):
+            if not isinstance(block, Container | Figure | LinkCard):
                 words.append(block)
                 continue
             if words:
                 made.append(self._words(words))
                 words = []
-            made.append(self._block(block) if isinstance(block, Container) else self._figure(block))
+            made.append(self._standing(block))
         if words:
             made.append(self._words(words))
         return Markup("".join(made))  # noqa: S704
@@ -139,11 +148,32 @@ class _Sheet:
         html = Markup(self._prose.blocks(blocks))  # noqa: S704 - escaped node by node
         return self._templates.render("layouts/words.mjml.j2", {"body": html})
 
+    def _standing(self, block: Container | Figure | LinkCard) -> str:
+        match block:
+            case Container():
+                return self._block(block)
+            case Figure():
+                return self._figure(block)
+            case LinkCard(line, link, site, poster):
+                context = {
+                    **self._shared,
+                    "label": label_of(block),
+                    "site": site,
+                    "poster": poster,
+                    "href": self._prose.address(link.target),
+                    "address": Markup(self._prose.inline(link.children)),  # noqa: S704 - escaped node by node
+                }
+                return f"<!--@{line}-->{self._templates.render('layouts/linkcard.mjml.j2', context)}"
+
     def _figure(self, figure: Figure) -> str:
+        source, href = figure.picture.source, self._prose.address(figure.link)
+        size = self._pictures.size(source)
         context = {
-            "source": figure.picture.source,
-            "alt": self._prose.attribute(figure.picture.alt),
-            "href": self._prose.address(figure.link),
+            "source": source,
+            "alt": self._prose.attribute(figure.picture.alt) or href,
+            "width": size[0] if size else 0,
+            "start": self._shared["start"],
+            "href": href,
             "caption": Markup(self._prose.inline(figure.caption)),  # noqa: S704
         }
         return f"<!--@{figure.line}-->{self._templates.render('layouts/figure.mjml.j2', context)}"
@@ -162,12 +192,10 @@ class _Sheet:
             }
             for link in view.links
         ]
+        if view.label:
+            self._prose.outline.label()
         context["body"] = self._column(block.blocks) if view.says_body else Markup()
         return f"<!--@{block.line}-->{self._templates.render(f'blocks/{block.name}.mjml.j2', context)}"
-
-
-def _direction(language: str) -> str:
-    return "rtl" if language.partition("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
 
 
 def _fields(view: View) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """Markdown in, block tree out: one parse, from which HTML and plain text are both made.
 
-CommonMark with tables, strikethrough, containers and merge tags; raw HTML stays text. What the tree could not hold
-without harm (unknown containers, links that run code, hostile nesting) is refused here, with its line.
+CommonMark with tables, strikethrough, task lists, footnotes, containers and merge tags; raw HTML stays text, remarks
+(`<!-- -->`) are left out. What the tree could not hold without harm (unknown containers, links that run code, hostile
+nesting) is refused here, with its line.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -17,6 +19,7 @@ from worker.render.blocks import (
     Block,
     CodeBlock,
     Container,
+    Footnote,
     Heading,
     Inline,
     Listing,
@@ -26,10 +29,16 @@ from worker.render.blocks import (
     Table,
     Tree,
 )
+from worker.render.comments import add_comments
 from worker.render.containers import Unbalanced, add_containers
-from worker.render.inlines import InlineReader, add_merge_tags, figure_of, holds_picture
+from worker.render.direction import direction_of
+from worker.render.footnotes import Definition, Footnotes, add_footnotes, taken_out
+from worker.render.gate import is_gate
+from worker.render.inlines import InlineReader, add_merge_tags, figure_of, holds_picture, wording
+from worker.render.linkcards import bare_addresses, cards_of
 from worker.render.placeholders import refuse_lookalikes
 from worker.render.registry import KINDS, Room
+from worker.render.tasks import without_mark
 
 # Block nesting. MRML's process dies at about 10,000 levels and markdown-it drops what is deeper than its own
 # limit without a word, so ours is reached first.
@@ -49,12 +58,15 @@ def parse_markdown(body: str, file: str, first_line: int = 1) -> Tree:
             line=line,
             fix="delete it, or save the file as UTF-8 if it should be a quotation mark or a dash",
         )
+    env: dict[str, Any] = {}
     try:
-        tokens = _PARSER.parse(body)
+        tokens, definitions = taken_out(_PARSER.parse(body, env), env)
     except Unbalanced as wrong:
         fix = "close each block with a line `:::`"
         raise RenderError(wrong.problem, file=file, line=first_line + wrong.row, fix=fix) from None
-    blocks = _Builder(file, first_line).blocks(iter(tokens), depth=0)
+    builder = _Builder(file, first_line, definitions, env)
+    blocks = builder.blocks(iter(tokens), depth=0)
+    builder.footnotes.refuse_unused()
     paywalls = [block for block in blocks if isinstance(block, Container) and block.name == "paywall"]
     if len(paywalls) > 1:
         raise RenderError(
@@ -66,11 +78,18 @@ def parse_markdown(body: str, file: str, first_line: int = 1) -> Tree:
 class _Builder:
     """Turns the token stream into blocks by recursive descent; depth is bounded before it recurses."""
 
-    def __init__(self, file: str, first_line: int) -> None:
+    def __init__(
+        self, file: str, first_line: int, definitions: Sequence[tuple[str, Definition]], env: Mapping[str, Any]
+    ) -> None:
         self._file = file
         self._first = first_line
-        self._inlines = InlineReader(file)
+        self._inlines = InlineReader(file, self._footnote)
         self._hidden: set[int] = set()  # lines of the paragraphs of tight lists
+        self._gates: tuple[int, ...] = ()  # rows of the gates we are in
+        self._env = env
+        self.footnotes = Footnotes(
+            file, first_line, definitions, lambda tokens: self.blocks(tokens, depth=1, inside="a footnote")
+        )
 
     def blocks(self, tokens: Iterator[Token], depth: int, inside: str = "") -> tuple[Block, ...]:
         """Blocks up to the closing token of the block that holds them, which is consumed."""
@@ -86,44 +105,66 @@ class _Builder:
                     line=line,
                     fix="use fewer `>` or list levels",
                 )
-            found.append(self._block(token, tokens, line, depth, inside))
+            found += self._block(token, tokens, line, depth, inside)
         return tuple(found)
 
-    def _block(self, token: Token, tokens: Iterator[Token], line: int, depth: int, inside: str) -> Block:
+    def _block(self, token: Token, tokens: Iterator[Token], line: int, depth: int, inside: str) -> Sequence[Block]:
+        """Usually one; none where nothing would be seen, several where addresses stand below each other."""
         match token.type:
             case "paragraph_open":
                 if token.hidden:
                     self._hidden.add(line)
-                return self._paragraph(tokens, line)
+                return self._paragraph(tokens, line, inside)
             case "heading_open":
-                words = self._inline(tokens, line)
+                words, _ = self._inline(tokens, line)
                 self._refuse_pictures(words, line)
-                return Heading(line, max(2, int(token.tag[1])), words)
+                return [Heading(line, int(token.tag[1]), words, _read_from(words))] if words else []
             case "bullet_list_open" | "ordered_list_open":
-                return self._listing(token, tokens, line, depth)
+                return [self._listing(token, tokens, line, depth)]
             case "blockquote_open":
-                return Quote(line, self.blocks(tokens, depth + 1, inside="a quote"))
+                quoted = self.blocks(tokens, depth + 1, inside="a quote")
+                return [Quote(line, quoted, _first_direction(quoted))] if quoted else []
             case "fence" | "code_block":
                 refuse_lookalikes(token.content, self._file, line)
-                return CodeBlock(line, token.content.rstrip("\n"))
+                refuse_lookalikes(token.info, self._file, line)
+                language = token.info.split(maxsplit=1)[0] if token.info.strip() else ""
+                return [CodeBlock(line, token.content.rstrip("\n"), language)]
             case "hr":
-                return Rule(line)
+                return [Rule(line)]
             case "table_open":
-                return self._table(tokens, line)
+                return [self._table(tokens, line)]
             case "container_open":
-                return self._container(token, tokens, line, depth, inside)
+                return [self._container(token, tokens, line, depth, inside)]
         raise RenderError(f"{token.type} has no place in mail", file=self._file, line=line)  # pragma: no cover
 
-    def _paragraph(self, tokens: Iterator[Token], line: int) -> Block:
-        children = self._inline(tokens, line)
+    def _paragraph(self, tokens: Iterator[Token], line: int, inside: str) -> Sequence[Block]:
+        children, source = self._inline(tokens, line)
+        if addresses := bare_addresses(source, children):
+            at_margin = not inside or inside.startswith("`")
+            return cards_of(addresses, self._file, line, at_margin=at_margin)
         figure = figure_of(line, children)
         self._refuse_pictures(figure.caption if figure else children, line)
-        return figure or Paragraph(line, children)
+        if figure:
+            return [figure]
+        return [Paragraph(line, children, _read_from(children))] if children else []
 
-    def _inline(self, tokens: Iterator[Token], line: int) -> tuple[Inline, ...]:
+    def _inline(self, tokens: Iterator[Token], line: int) -> tuple[tuple[Inline, ...], str]:
+        """The nodes, and the source they were read from."""
         inline = next(tokens)
         next(tokens)  # the closing token
-        return self._inlines.read(inline, line)
+        return self._inlines.read(inline, line), inline.content
+
+    def _footnote(self, token: Token, line: int) -> Footnote:
+        if "label" in token.meta:
+            return self.footnotes.named(token.meta["label"], line, self._gates)
+        inline = Token("inline", "", 0, children=self._env["footnotes"]["list"][token.meta["id"]]["tokens"])
+
+        def paragraph() -> Paragraph:
+            words = self._inlines.read(inline, line)
+            self._refuse_pictures(words, line)
+            return Paragraph(line, words, _read_from(words))
+
+        return self.footnotes.at_once(line, paragraph)
 
     def _listing(self, token: Token, tokens: Iterator[Token], line: int, depth: int) -> Listing:
         start = int(token.attrs.get("start", 1)) if token.type == "ordered_list_open" else None
@@ -133,7 +174,17 @@ class _Builder:
                 break
             items.append(self.blocks(tokens, depth + 1, inside="a list"))
         loose = any(isinstance(b, Paragraph) and b.line not in self._hidden for blocks in items for b in blocks)
-        return Listing(line, start, not loose, tuple(items))
+        marked = [without_mark(blocks) for blocks in items]
+        tasks = tuple(done for done, _ in marked)
+        direction = next((found for blocks in items if (found := _first_direction(blocks))), "")
+        return Listing(
+            line,
+            start,
+            not loose,
+            tuple(blocks for _, blocks in marked),
+            tasks if any(done is not None for done in tasks) else (),
+            direction,
+        )
 
     def _table(self, tokens: Iterator[Token], line: int) -> Table:
         aligns: list[str] = []
@@ -148,7 +199,8 @@ class _Builder:
                     aligns.append(str(token.attrs.get("style", "")).removeprefix("text-align:"))
                 rows[-1].append(self._inlines.read(next(tokens), line))
                 self._refuse_pictures(rows[-1][-1], line)
-        return Table(line, tuple(aligns), tuple(rows[0]), tuple(tuple(row) for row in rows[1:]))
+        direction = next((found for row in rows for cell in row if (found := _read_from(cell))), "")
+        return Table(line, tuple(aligns), tuple(rows[0]), tuple(tuple(row) for row in rows[1:]), direction)
 
     def _container(self, token: Token, tokens: Iterator[Token], line: int, depth: int, inside: str) -> Container:
         name, _, args = token.info.partition(" ")
@@ -162,7 +214,11 @@ class _Builder:
             raise RenderError(problem, file=self._file, line=line, fix="move it out, to the left margin of the letter")
         refuse_lookalikes(token.info, self._file, line)
         within = inside if kind.room is Room.GATE else f"`::: {name}`"
+        outside = self._gates
+        if is_gate(name):
+            self._gates = (*outside, line - self._first)
         container = Container(line, name, args.strip(), self.blocks(tokens, depth + 1, within))
+        self._gates = outside
         kind.check(container, self._file)
         return container
 
@@ -175,10 +231,20 @@ class _Builder:
         return self._first + (token.map[0] if token.map else 0)
 
 
+def _read_from(words: Iterable[Inline]) -> str:
+    return direction_of(wording(words))
+
+
+def _first_direction(blocks: Iterable[Block]) -> str:
+    return next((found for block in blocks if (found := getattr(block, "direction", ""))), "")
+
+
 def _parser() -> MarkdownIt:
     md = MarkdownIt("commonmark", {"html": False, "maxNesting": 60}).enable(["table", "strikethrough"])
     add_containers(md)
     add_merge_tags(md)
+    add_footnotes(md)
+    add_comments(md)
     return md
 
 

@@ -1,14 +1,15 @@
 """Prose as HTML: paragraphs, headings, lists, quotes, code and tables, as they stand inside one <mj-text>.
 
-Written by hand rather than by template because a letter holds hundreds of these nodes. Styles come from the theme
-(emails/theme.toml, [prose] and [gap]) and are inline: Gmail gives readers with other accounts no <style> at all.
+Written by hand rather than by template because a letter holds hundreds of these nodes. Styles are the theme's
+(worker/render/styles.py) and inline: Gmail gives readers with other accounts no <style> at all. Lists are indented by a
+margin, for Word's engine, which draws Outlook's mail, puts a bullet into the margin and knows no padding there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
 from markupsafe import escape
 
@@ -19,6 +20,7 @@ from worker.render.blocks import (
     Code,
     CodeBlock,
     Figure,
+    Footnote,
     Heading,
     Inline,
     Link,
@@ -33,43 +35,38 @@ from worker.render.blocks import (
     Table,
     Text,
 )
+from worker.render.direction import LTR
+from worker.render.highlight import runs_of
+from worker.render.outline import Outline
+from worker.render.pictures import Pictures
 from worker.render.placeholders import MergeTags
+from worker.render.styles import Styles
+from worker.render.tables import breakable
+from worker.render.tasks import MARKS
 
 _SPECIAL = re.compile("[&<>\"']")
-
-
-@dataclass(frozen=True, slots=True)
-class Styles:
-    """Inline CSS by tag, without double quotes: for the first element of a column, for later ones, and without a margin."""
-
-    first: Mapping[str, str]
-    later: Mapping[str, str]
-    prose: Mapping[str, str]
-
-    @classmethod
-    def of(cls, prose: Mapping[str, str], gaps: Mapping[str, int]) -> Styles:
-        """From the theme: CSS by tag, and the space above each in pixels."""
-        return cls(
-            first={tag: f"margin:0;{css}" for tag, css in prose.items()},
-            later={tag: f"margin:{gaps.get(tag, 0)}px 0 0;{css}" for tag, css in prose.items()},
-            prose=prose,
-        )
+_IN_LIST = 480  # pixels: the widest picture in a list or a quote
 
 
 class Prose:
-    """Writes the prose of one edition; placeholders are asked of its merge tags."""
+    """Writes the prose of one edition, from top to end; placeholders are asked of its merge tags."""
 
-    def __init__(self, tags: MergeTags, styles: Styles) -> None:
+    def __init__(self, tags: MergeTags, styles: Styles, pictures: Pictures, direction: str = LTR) -> None:
         self._tags = tags
-        self._styles = styles
+        self._here = styles.turned if direction != LTR and styles.turned else styles
+        self._turned = styles if self._here is styles.turned else styles.turned or styles
+        self._direction = direction
+        self._pictures = pictures
         self._link = styles.prose["a"]
+        self._columns = 0  # of the table we are in
+        self.outline = Outline()
+        self._notes: dict[int, Footnote] = {}
 
     def blocks(self, blocks: Sequence[Block], gap_above: bool = False) -> str:
         """HTML of prose blocks; each begins with a mark of its line for the guard."""
         made: list[str] = []
         for block in blocks:
-            styles = self._styles.later if gap_above or made else self._styles.first
-            made.append(f"<!--@{block.line}-->{self._block(block, styles)}")
+            made.append(f"<!--@{block.line}-->{self._block(block, gap_above or bool(made))}")
         return "".join(made)
 
     def inline(self, nodes: Sequence[Inline]) -> str:
@@ -84,82 +81,154 @@ class Prose:
         """A link's address, not escaped yet."""
         return self._tags.address(target, Place.HTML)
 
+    def notes(self) -> str:
+        """The footnotes referred to so far, in that order; each number leads back to where it is referred to."""
+        made: list[str] = []
+        for number, note in enumerate(self._notes.values(), start=1):
+            back = f'<a class="link" id="fn{number}" name="fn{number}" href="#fnref{number}" style="{self._link}">{number}.</a> '
+            blocks = list(note.blocks)
+            if blocks and isinstance(blocks[0], Paragraph):
+                opened = self._opened("p", "p", bool(made), blocks[0].direction)
+                made.append(f"<!--@{blocks[0].line}-->{opened}>{back}{self.inline(blocks[0].children)}</p>")
+                blocks = blocks[1:]
+            else:
+                made.append(f"{self._opened('p', 'p', bool(made), '')}>{back}</p>")
+            made.append(self.blocks(blocks, gap_above=True))
+        return "".join(made)
+
     def _node(self, node: Inline) -> str:
         match node:
             case Text(text):
-                return escape(text) if _SPECIAL.search(text) else text
+                html = escape(text) if _SPECIAL.search(text) else text
+                return breakable(html, self._columns) if self._columns else html
             case Styled(tag, children):
                 return f"<{tag}>{self.inline(children)}</{tag}>"
             case Link(target, children):
                 # A reader's own link must not pass through SendGrid's click counter.
                 own = ' clicktracking="off"' if any(isinstance(part, Merge) for part in target) else ""
                 href = escape(self.address(target))
-                return f'<a class="link" href="{href}" style="{self._link}"{own}>{self.inline(children)}</a>'
+                words = self.inline(children) or href  # preflight refuses a link without words; a page must stay valid
+                return f'<a class="link" href="{href}" style="{self._link}"{own}>{words}</a>'
             case Merge():
                 return self._tags.placeholder(node, Place.HTML)
             case Break():
                 return "<br>"
             case Code(text):
-                return f'<code class="code" style="{self._styles.prose["code"]}">{escape(text)}</code>'
+                words = escape(text)
+                words = breakable(words, self._columns) if self._columns else words
+                turned = "" if self._direction == LTR else ' dir="ltr"'
+                return f'<code class="code"{turned} style="{self._here.prose["code"]}">{words}</code>'
+            case Footnote():
+                return self._reference(node)
             case Picture(source, alt):
                 return self._picture(source, alt)
 
-    def _block(self, block: Block, styles: Mapping[str, str]) -> str:
+    def _reference(self, note: Footnote) -> str:
+        again = note.key in self._notes
+        self._notes.setdefault(note.key, note)
+        number = list(self._notes).index(note.key) + 1
+        # Word's engine jumps to `name`, browsers to `id`; where nothing jumps, a plain number is left.
+        here = "" if again else f' id="fnref{number}" name="fnref{number}"'
+        link = f'<a class="link"{here} href="#fn{number}" style="{self._link}">{number}</a>'
+        return f'<sup style="font-size:75%;line-height:0">{link}</sup>'
+
+    def _opened(self, tag: str, look: str, later: bool, direction: str) -> str:
+        """An opening tag without its `>`. One that is read from the other side says so, and turns its style round."""
+        if not direction or direction == self._direction:
+            return f'<{tag} style="{(self._here.later if later else self._here.first)[look]}"'
+        css = (self._turned.later if later else self._turned.first)[look]
+        return f'<{tag} dir="{direction}" style="{css}text-align:{"left" if direction == LTR else "right"}"'
+
+    def _block(self, block: Block, later: bool) -> str:
         match block:
-            case Paragraph(_, children):
-                return f'<p style="{styles["p"]}">{self.inline(children)}</p>'
-            case Heading(_, level, children):
-                tag = f"h{level}"
-                return f'<{tag} class="head" style="{styles[tag]}">{self.inline(children)}</{tag}>'
-            case Listing():
-                return self._listing(block, styles)
-            case Quote(_, blocks):
-                return f'<blockquote class="quote" style="{styles["blockquote"]}">{self.blocks(blocks)}</blockquote>'
+            case Paragraph(_, children, direction):
+                return f"{self._opened('p', 'p', later, direction)}>{self.inline(children)}</p>"
+            case Heading(_, level, children, direction):
+                tag = f"h{self.outline.heading(level)}"
+                return f'{self._opened(tag, tag, later, direction)} class="head">{self.inline(children)}</{tag}>'
+            case Listing() | Quote() | Table():
+                return self._within(block, later)
             case Rule():
-                return f'<p role="separator" class="soft" style="{styles["hr"]}">·&nbsp; ·&nbsp; ·</p>'
-            case CodeBlock(_, text):
-                return f'<pre class="code" style="{styles["pre"]}">{escape(text)}</pre>'
-            case Table():
-                return self._table(block, styles)
+                style = (self._here.later if later else self._here.first)["hr"]
+                return f'<p role="separator" class="soft" style="{style}">·&nbsp; ·&nbsp; ·</p>'
+            case CodeBlock(_, text, language):
+                return f'{self._opened("pre", "pre", later, LTR)} class="code">{self._code(text, language)}</pre>'
             case Figure(_, picture, link, caption):
-                image = self._picture(picture.source, picture.alt)
-                if link:
-                    image = f'<a href="{escape(self.address(link))}">{image}</a>'
+                image = self._picture(picture.source, picture.alt, self.address(link))
                 words = f"<br>{self.inline(caption)}" if caption else ""
-                return f'<p style="{styles["p"]}">{image}{words}</p>'
+                return f"{self._opened('p', 'p', later, '')}>{image}{words}</p>"
         raise AssertionError(f"{type(block).__name__} is no prose")  # pragma: no cover - the layout sorts them out
 
-    def _listing(self, block: Listing, styles: Mapping[str, str]) -> str:
+    def _within(self, block: Listing | Quote | Table, later: bool) -> str:
+        """A block that others stand in: they inherit the side it is read from."""
+        look = {Listing: "ul", Quote: "blockquote", Table: "table"}[type(block)]
+        if isinstance(block, Listing) and block.start is not None:
+            look = "ol"
+        opened = self._opened(look, look, later, block.direction)
+        outside = (self._direction, self._here, self._turned)
+        if block.direction and block.direction != self._direction:
+            self._direction, self._here, self._turned = block.direction, self._turned, self._here
+        if isinstance(block, Quote):
+            made = f'{opened} class="quote">{self.blocks(block.blocks)}</blockquote>'
+        elif isinstance(block, Listing):
+            made = self._listing(block, opened, look)
+        else:
+            made = self._table(block, opened)
+        self._direction, self._here, self._turned = outside
+        return made
+
+    def _listing(self, block: Listing, opened: str, tag: str) -> str:
         items = []
         for number, item in enumerate(block.items):
-            style = (self._styles.later if number else self._styles.first)["li"]
-            inner = item
-            words = ""
-            if block.tight and item and isinstance(item[0], Paragraph):
-                words, inner = self.inline(item[0].children), item[1:]
-            items.append(f'<li style="{style}">{words}{self.blocks(inner, gap_above=bool(words))}</li>')
-        if block.start is None:
-            return f'<ul style="{styles["ul"]}">{"".join(items)}</ul>'
-        start = f' start="{block.start}"' if block.start != 1 else ""
-        return f'<ol{start} style="{styles["ol"]}">{"".join(items)}</ol>'
+            inner, words, direction, task = item, "", "", False
+            first = item[0] if item else None
+            if isinstance(first, Paragraph):
+                if block.tasks and (done := block.tasks[number]) is not None:
+                    first = replace(first, children=(Text(f"{MARKS[done]}\u00a0"), *first.children))
+                    inner, task = (first, *item[1:]), True
+                if block.tight:
+                    words, inner, direction = self.inline(first.children), inner[1:], first.direction
+            li = self._opened("li", "li", number > 0, direction)
+            li = f'{li[:-1]}list-style-type:none"' if task else li
+            items.append(f"{li}>{words}{self.blocks(inner, gap_above=bool(words))}</li>")
+        start = f' start="{block.start}"' if block.start not in (None, 1) else ""
+        return f"{opened}{start}>{''.join(items)}</{tag}>"
 
-    def _table(self, block: Table, styles: Mapping[str, str]) -> str:
-        aligns = [f"text-align:{align or 'left'};" for align in block.aligns]
-        head = "".join(
-            f'<th scope="col" class="grid" style="{align}{styles["th"]}">{self.inline(cell)}</th>'
-            for align, cell in zip(aligns, block.head, strict=False)
+    def _code(self, text: str, language: str) -> str:
+        if not language:
+            return escape(text)
+        looks = self._here.prose
+        return "".join(
+            f'<span class="{kind}" style="{looks[kind]}">{escape(run)}</span>' if kind in looks else escape(run)
+            for kind, run in runs_of(language, text)
         )
+
+    def _table(self, block: Table, opened: str) -> str:
+        start = "left" if self._direction == LTR else "right"
+        aligns = [f"text-align:{align or start};" for align in block.aligns]
+        outside, self._columns = self._columns, len(aligns)
+        head = "".join(self._cell("th", align, cell) for align, cell in zip(aligns, block.head, strict=False))
         rows = "".join(
-            "<tr>"
-            + "".join(
-                f'<td class="grid" style="{align}{styles["td"]}">{self.inline(cell)}</td>'
-                for align, cell in zip(aligns, row, strict=False)
-            )
-            + "</tr>"
+            f"<tr>{''.join(self._cell('td', align, cell) for align, cell in zip(aligns, row, strict=False))}</tr>"
             for row in block.rows
         )
-        return f'<table style="{styles["table"]}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+        self._columns = outside
+        attributes = ' cellpadding="0" cellspacing="0" border="0" width="100%"'
+        # MRML lets every word in its cells break, and columns would be squeezed until ordinary words do.
+        return (
+            f'{opened[:-1]}word-break:normal"{attributes}><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+        )
 
-    def _picture(self, source: str, alt: Pieces) -> str:
-        style = "display:block;width:100%;max-width:480px;height:auto;border-radius:8px;"
-        return f'<img src="{escape(source)}" alt="{escape(self.attribute(alt))}" width="480" style="{style}">'
+    def _cell(self, tag: str, align: str, cell: Sequence[Inline]) -> str:
+        style = f'class="grid" style="{align}{self._here.prose[tag]}"'
+        if tag == "th" and cell:
+            return f'<th scope="col" {style}>{self.inline(cell)}</th>'
+        return f"<td {style}>{self.inline(cell)}</td>"  # a head without words is no head
+
+    def _picture(self, source: str, alt: Pieces, href: str = "") -> str:
+        width, height = self._pictures.fitted(source, _IN_LIST)
+        high = f' height="{height}"' if height else ""
+        style = f"display:block;width:100%;max-width:{width}px;height:auto;border-radius:3px;"
+        words = escape(self.attribute(alt) or href)
+        image = f'<img src="{escape(source)}" alt="{words}" width="{width}"{high} style="{style}">'
+        return f'<a href="{escape(href)}">{image}</a>' if href else image

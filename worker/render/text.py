@@ -1,14 +1,15 @@
 """Plain text from the same cut tree: prose wrapped at 78 columns, links as numbered notes, addresses never broken.
 
-Nothing is escaped here. Blocks print their views, so plain text says what HTML shows.
+Nothing is escaped here, and the order is the one of the HTML. Blocks print their views, so plain text says what HTML
+shows. Code alone keeps its lines, however long they are.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from worker.domain.edition import MergeName, Place
+from worker.domain.subscriber import Plan
 from worker.render.blocks import (
     Block,
     Break,
@@ -16,9 +17,11 @@ from worker.render.blocks import (
     CodeBlock,
     Container,
     Figure,
+    Footnote,
     Heading,
     Inline,
     Link,
+    LinkCard,
     Listing,
     Merge,
     Paragraph,
@@ -31,59 +34,58 @@ from worker.render.blocks import (
     Text,
     Tree,
 )
+from worker.render.columns import WIDTH, width, wrap
+from worker.render.linkcards import label_of
+from worker.render.outline import Outline
 from worker.render.placeholders import MergeTags
 from worker.render.registry import KINDS
 from worker.render.scene import Scene
+from worker.render.tables import as_columns, as_records
+from worker.render.tasks import MARKS
+from worker.render.views import View
 
-WIDTH = 78  # RFC 5322 advises no more
+__all__ = ["WIDTH", "plain_text", "wrap"]
 
 _MARKS = {"em": "_", "strong": "*", "s": "~"}
 
 
-def plain_text(tree: Tree, scene: Scene, tags: MergeTags) -> str:
-    """The whole plain text of a cut tree: title, letter, notes, footer; ends with a line break."""
-    return _Writer(scene, tags).letter(tree)
+def plain_text(tree: Tree, scene: Scene, tags: MergeTags, message: str = "issue") -> str:
+    """The whole plain text of a cut tree: masthead, letter, notes, footer; ends with a line break.
 
-
-def wrap(text: str, first: str = "", later: str = "", width: int = WIDTH) -> str:
-    """Text broken at blanks into lines of at most `width` characters, prefixes included; longer words stay whole.
-
-    A non-breaking space does not break.
+    `message` says whose masthead, as its template in emails/messages/ does.
     """
-    lines = []
-    prefix = first
-    for paragraph in text.split("\n"):
-        room = width - max(len(first), len(later))
-        pattern = _PATTERNS.get(room) or _PATTERNS.setdefault(room, _pattern(room))
-        for line in pattern.findall(paragraph.strip(" ")) or [""]:
-            lines.append((prefix + line).rstrip(" "))
-            prefix = later
-    return "\n".join(lines)
-
-
-def _pattern(room: int) -> re.Pattern[str]:
-    return re.compile(rf"([^ \n]{{{room + 1},}}|[^\n]{{1,{room}}})(?: +|$)")
-
-
-_PATTERNS: dict[int, re.Pattern[str]] = {}
+    return _Writer(scene, tags).letter(tree, message)
 
 
 class _Writer:
     def __init__(self, scene: Scene, tags: MergeTags) -> None:
         self._scene = scene
         self._tags = tags
-        self._notes: dict[str, int] = {}
+        self._links: dict[str, int] = {}
+        self._notes: dict[int, Footnote] = {}
+        self._outline = Outline()
         self._width = WIDTH  # less inside lists and quotes
 
-    def letter(self, tree: Tree) -> str:
-        text, publication = self._scene.text, self._scene.publication
-        day = self._scene.date
-        head = [publication.name, f"{publication.author} · {day.day} {day:%B %Y}", _underlined(text.title, "=")]
-        parts = ["\n".join(head[:2]), head[2], *self.blocks(tree.blocks)]
+    def letter(self, tree: Tree, message: str) -> str:
+        parts = [*self._masthead(message), *self.blocks(tree.blocks)]
         if self._notes:
-            notes = (wrap(url, f"[{number}] ", "    ") for url, number in self._notes.items())
-            parts.append(_underlined("Links", "-") + "\n" + "\n".join(notes))
+            parts.append(self._underlined("Notes", "-"))
+            parts += [self._note(number, note) for number, note in enumerate(self._notes.values(), start=1)]
+        if self._links:
+            addresses = (wrap(url, f"[{number}] ", "    ") for url, number in self._links.items())
+            parts.append(self._underlined("Links", "-") + "\n" + "\n".join(addresses))
         return "\n\n".join([*parts, self._footer()]) + "\n"
+
+    def _masthead(self, message: str) -> list[str]:
+        text, publication, day = self._scene.text, self._scene.publication, self._scene.date
+        title = self._underlined(text.title, "=")
+        if message == "notice":
+            return [title]
+        if message == "step":
+            return [publication.name, title]
+        line = f"{day.day} {day:%B %Y} · {publication.author}"
+        line += " · for paying readers" if self._scene.plan is Plan.PAID else ""
+        return ["\n".join(wrap(part) for part in (publication.name, publication.description, line) if part), title]
 
     def blocks(self, blocks: Iterable[Block]) -> list[str]:
         """One string for each block that prints anything."""
@@ -100,7 +102,7 @@ class _Writer:
             case Paragraph(_, children):
                 return wrap(self._inline(children), width=self._width)
             case Heading(_, level, children):
-                return _underlined(self._inline(children), "-" if level == 2 else "·")
+                return self._underlined(self._inline(children), "-" if self._outline.heading(level) == 2 else "·")
             case Listing():
                 return self._listing(block)
             case Quote(_, blocks):
@@ -113,6 +115,8 @@ class _Writer:
                 return self._table(block)
             case Figure():
                 return self._figure(block)
+            case LinkCard():
+                return wrap(f"{label_of(block)}: {self._address(block.link.target)}")
             case Container():
                 return self._container(block)
 
@@ -121,35 +125,52 @@ class _Writer:
         view = look(block, self._scene) if look else None
         if view is None:
             return ""
-        parts = [_underlined(view.label, "-")] if view.label else []
-        parts += [wrap(view.note)] if view.note else []
-        parts += self.blocks(block.blocks) if view.says_body else []
-        if view.items:
-            bullet = "• " if len(view.items) > 1 else ""
-            parts.append("\n".join(wrap(item, bullet, " " * len(bullet)) for item in view.items))
-        parts += [f"Code: {view.code}"] if view.code else []
-        if view.links:
-            parts.append("\n".join(f"{self._fill(link.label)}: {self._address(link.target)}" for link in view.links))
+        parts = [part for name in view.order for part in self._part(name, view, block)]
+        if view.order[:2] == ("note", "label") and view.note and view.label:
+            parts[:2] = ["\n".join(parts[:2])]  # a small line above its title
         return "\n\n".join(parts)
+
+    def _part(self, name: str, view: View, block: Container) -> list[str]:
+        """What one field of a view prints; nothing where it is empty."""
+        match name:
+            case "label" if view.label:
+                self._outline.label()
+                return [self._underlined(view.label, "-")]
+            case "note" if view.note:
+                return [wrap(view.note)]
+            case "body" if view.says_body:
+                return self.blocks(block.blocks)
+            case "items" if view.items:
+                bullet = "• " if len(view.items) > 1 else ""
+                return ["\n".join(wrap(item, bullet, " " * len(bullet)) for item in view.items)]
+            case "code" if view.code:
+                return [f"Code: {view.code}"]
+            case "links" if view.links:
+                lines = (f"{self._fill(link.label)}: {self._address(link.target)}" for link in view.links)
+                return ["\n".join(wrap(line) for line in lines)]
+        return []
 
     def _listing(self, block: Listing) -> str:
         items = []
-        for number, item in enumerate(block.items, start=block.start or 0):
-            mark = "• " if block.start is None else f"{number}. "
+        for at, item in enumerate(block.items):
+            mark = "• " if block.start is None else f"{block.start + at}. "
+            if block.tasks and (done := block.tasks[at]) is not None:
+                mark = f"{MARKS[done]} " if block.start is None else f"{mark}{MARKS[done]} "
             gap = "\n" if block.tight else "\n\n"
             body = gap.join(self._narrower(item, len(mark)))
             items.append(_hung(body, mark))
         return ("\n" if block.tight else "\n\n").join(items)
 
     def _table(self, block: Table) -> str:
-        return "\n".join(" | ".join(self._inline(cell) for cell in row) for row in (block.head, *block.rows))
+        head, *rows = [[self._inline(cell) for cell in row] for row in (block.head, *block.rows)]
+        return as_columns(head, rows, block.aligns, self._width) or as_records(head, rows, self._width)
 
     def _figure(self, figure: Figure) -> str:
         alt = self._fill(figure.picture.alt)
         words = self._inline(figure.caption)
         shown = " ".join(part for part in (f"[Image: {alt}]" if alt else "", words) if part)
         if figure.link:
-            shown = f"{shown} {self._note(self._address(figure.link))}"
+            shown = f"{shown} {self._numbered(self._address(figure.link))}"
         return wrap(shown, width=self._width)
 
     def _inline(self, nodes: Sequence[Inline]) -> str:
@@ -164,24 +185,35 @@ class _Writer:
                 return f"{mark}{self._inline(children)}{mark}"
             case Link(target, children):
                 words, address = self._inline(children), self._address(target)
-                if words == address or address == f"mailto:{words}":
-                    return words
-                return f"{words} {self._note(address)}"
+                if not words.strip() or words == address or address == f"mailto:{words}":
+                    return words.strip() or address
+                return f"{words} {self._numbered(address)}"
             case Merge():
                 return self._tags.placeholder(node, Place.TEXT)
             case Break():
                 return "\n"
+            case Footnote(key):
+                self._notes.setdefault(key, node)
+                return f"\u00a0(note\u00a0{list(self._notes).index(key) + 1})"
             case Picture(_, alt):
                 return self._fill(alt)
 
-    def _note(self, address: str) -> str:
-        return f"[{self._notes.setdefault(address, len(self._notes) + 1)}]"
+    def _note(self, number: int, note: Footnote) -> str:
+        mark = f"{number}. "
+        return _hung("\n\n".join(self._narrower(note.blocks, len(mark))), mark)
+
+    def _numbered(self, address: str) -> str:
+        return f"[{self._links.setdefault(address, len(self._links) + 1)}]"
 
     def _fill(self, pieces: Pieces) -> str:
         return self._tags.fill(pieces, Place.TEXT)
 
     def _address(self, target: Pieces) -> str:
         return self._tags.address(target, Place.TEXT)
+
+    def _underlined(self, text: str, line: str) -> str:
+        wrapped = wrap(text, width=self._width)
+        return f"{wrapped}\n{line * min(max(1, self._width), max(map(width, wrapped.split(chr(10)))))}"
 
     def _footer(self) -> str:
         publication = self._scene.publication
@@ -192,15 +224,10 @@ class _Writer:
             f"What you receive: {self._merge(MergeName.MANAGE_LINK)}",
             f"Unsubscribe: {self._merge(MergeName.UNSUBSCRIBE_LINK)}",
         ]
-        return "\n".join(lines)
+        return "\n".join(wrap(line) for line in lines)
 
     def _merge(self, name: MergeName) -> str:
         return self._tags.placeholder(Merge(name), Place.TEXT)
-
-
-def _underlined(text: str, line: str) -> str:
-    wrapped = wrap(text)
-    return f"{wrapped}\n{line * min(WIDTH, max(map(len, wrapped.splitlines() or [''])))}"
 
 
 def _prefixed(text: str, prefix: str) -> str:
@@ -209,4 +236,4 @@ def _prefixed(text: str, prefix: str) -> str:
 
 def _hung(text: str, mark: str) -> str:
     indent = " " * len(mark)
-    return "\n".join((indent + line).rstrip() if at else mark + line for at, line in enumerate(text.split("\n")))
+    return "\n".join((indent + line if at else mark + line).rstrip() for at, line in enumerate(text.split("\n")))

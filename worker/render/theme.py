@@ -14,13 +14,14 @@ from typing import Any
 from markupsafe import Markup
 
 from worker.errors import RenderError
-from worker.render.prose import Styles
+from worker.render.styles import Styles
 
 _NAMED = re.compile(r"\{\{ ((?:light|dark|font|shape|space|text)(?:\.\w+)+) \}\}")
 
 FILE = "emails/theme.toml"
 COLOURS = frozenset(
-    {"paper", "card", "line", "ink", "soft", "head", "accent", "onaccent", "warm", "warmline"},
+    {"paper", "card", "line", "ink", "soft", "head", "accent", "onaccent", "warm", "warmline"}
+    | {"keyword", "string", "comment", "number", "name"},
 )
 _SHAPES = frozenset({"width", "side", "phone", "radius", "button_radius", "button_high", "button_wide"})
 _SHAPES |= {"rule", "heavy", "bar", "alt"}

@@ -29,7 +29,7 @@ class LinkTo:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a block shows, in this order: label, note, (the block's body,) items, code, links.
+    """What a block shows. `order` is the one of its template, and plain text prints it in the same.
 
     `percent` (0 to 100) is drawn as a bar in HTML; `says_body` is false where the body already became a link's label.
     """
@@ -42,6 +42,7 @@ class View:
     image: str = ""
     percent: int | None = None
     says_body: bool = True
+    order: tuple[str, ...] = ("label", "note", "body", "items", "code", "links")
 
 
 def titled(default: str) -> Titled:
@@ -71,6 +72,7 @@ def audio(block: Container, scene: Scene) -> View:
         label=block.args or "Listen to this letter",
         note=f"{found.minutes} minute{'' if found.minutes == 1 else 's'}",
         links=tuple(LinkTo((label,), (encoded(url),)) for label, url in links if url),
+        order=("note", "label", "body", "links"),
     )
 
 
@@ -92,6 +94,7 @@ def goal(block: Container, scene: Scene) -> View:
         label=block.args or aim.label,
         note=f"{now:,} of {aim.subscribers:,} subscribers",
         percent=max(0, min(100, 100 * now // aim.subscribers)),
+        order=("label", "body", "note", "links"),
         links=(_published(block, scene, "share", "Share this letter"),),
     )
 
@@ -167,6 +170,7 @@ def launch(block: Container, scene: Scene) -> View | None:
         note=f"{word} {_day(found.opens)} · closes {_day(found.closes)}",
         items=(found.subtitle,) if found.subtitle else (),
         image=found.image,
+        order=("body", "label", "items", "note", "links"),
         links=(LinkTo((found.button,), (encoded(found.page),)),),
     )
 

@@ -1,4 +1,7 @@
-"""Walks over block trees: every block, every inline node, each with the line of its block."""
+"""Walks over block trees: every block, every inline node, each with the line of its block.
+
+What a footnote says comes after the block that first refers to it, once.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,11 @@ from worker.render.blocks import (
     Block,
     Container,
     Figure,
+    Footnote,
     Heading,
     Inline,
     Link,
+    LinkCard,
     Listing,
     Paragraph,
     Quote,
@@ -23,14 +28,23 @@ from worker.render.placeholders import marked
 
 def blocks_in(blocks: Iterable[Block]) -> Iterator[Block]:
     """Every block, outer before inner."""
+    yield from _blocks_in(blocks, set())
+
+
+def _blocks_in(blocks: Iterable[Block], noted: set[int]) -> Iterator[Block]:
     for block in blocks:
         yield block
         match block:
             case Container(blocks=inner) | Quote(blocks=inner):
-                yield from blocks_in(inner)
+                yield from _blocks_in(inner, noted)
             case Listing(items=items):
                 for item in items:
-                    yield from blocks_in(item)
+                    yield from _blocks_in(item, noted)
+            case _:
+                for node in (node for nodes in _lines(block) for node in _deep(nodes)):
+                    if isinstance(node, Footnote) and node.key not in noted:
+                        noted.add(node.key)
+                        yield from _blocks_in(node.blocks, noted)
 
 
 def nodes_in(blocks: Iterable[Block]) -> Iterator[tuple[int, Inline]]:
@@ -61,6 +75,8 @@ def _lines(block: Block) -> list[tuple[Inline, ...]]:
             return [children]
         case Figure(caption=caption):
             return [caption]
+        case LinkCard(link=link):
+            return [(link,)]
         case Table(head=head, rows=rows):
             return [*head, *(cell for row in rows for cell in row)]
     return []

@@ -16,6 +16,8 @@ from worker.domain.subscriber import Plan
 from worker.render.edition import parse
 from worker.render.gate import cut
 
+_PLACES = frozenset({"line", "key"})  # where something stands in the file
+
 
 def source_hashes(text: Issue) -> dict[Plan, str]:
     """By plan, SHA-256 over everything in an issue or a step that its readers see. Raises RenderError with file and line."""
@@ -33,9 +35,9 @@ def _hash(said: list[Any]) -> str:
 
 
 def _plain(node: Any) -> Any:
-    """A node of the tree as plain lists: its kind and what it holds, but not the line it stands on."""
+    """A node of the tree as plain lists: its kind and what it holds, but not the line it stands on or what follows from the rest."""
     if is_dataclass(node):
-        held = [_plain(getattr(node, one.name)) for one in fields(node) if one.name != "line"]
+        held = [_plain(getattr(node, one.name)) for one in fields(node) if one.compare and one.name not in _PLACES]
         return [type(node).__name__, *held]
     if isinstance(node, tuple):
         return [_plain(one) for one in node]

@@ -6,15 +6,22 @@ Every mistake is a SourceError with file, line where there is one, and what to w
 from worker.sources.emails import read_templates, read_theme
 from worker.sources.issues import list_issues, new_issue, read_issue
 from worker.sources.launches import read_launches
+from worker.sources.media import find_picture, read_picture
+from worker.sources.picture_sizes import read_picture_sizes
 from worker.sources.publication import read_publication
+from worker.sources.samples import read_sample
 from worker.sources.steps import read_steps
 
 __all__ = [
+    "find_picture",
     "list_issues",
     "new_issue",
     "read_issue",
     "read_launches",
+    "read_picture",
+    "read_picture_sizes",
     "read_publication",
+    "read_sample",
     "read_steps",
     "read_templates",
     "read_theme",

@@ -49,7 +49,7 @@ def gather_facts(engine: Engine, project: Path, *, base_url: str, now: datetime)
     """What rendering needs to know that no author wrote."""
     with reading(engine) as connection:
         subscribers = count_confirmed(connection)
-    return Facts(subscribers, now, base_url, sources.read_launches(project))
+    return Facts(subscribers, now, base_url, sources.read_launches(project), sources.read_picture_sizes(project))
 
 
 def find_text(project: Path, source: str) -> tuple[Issue, str]:

@@ -38,7 +38,8 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def sample() -> dict[Plan, Edition]:
     """The sample issue in content/, as the demo sends it."""
-    facts = Facts(4213, NOW, "https://letters.example.com", {"producer-groups": make_launch(id="producer-groups")})
+    launches = {"producer-groups": make_launch(id="producer-groups")}
+    facts = Facts(4213, NOW, "https://letters.example.com", launches, sources.read_picture_sizes(PROJECT))
     issue = sources.read_issue(PROJECT, "the-quiet-weeks-count")
     return render_editions(issue, sources.read_publication(PROJECT), templates(), facts)
 

@@ -35,7 +35,8 @@ def test_windows_line_ends_change_nothing() -> None:
 
 
 def test_a_heading_of_the_first_level_gives_way_to_the_title() -> None:
-    assert parse("# One")[0] == Heading(1, 2, (Text("One"),))
+    assert parse("# One")[0] == Heading(1, 1, (Text("One"),))
+    assert "<h2" in editions("# One")[Plan.FREE].html
 
 
 def test_containers_nest_without_counting_colons() -> None:
@@ -65,8 +66,8 @@ def test_merge_tags_are_read_in_text_links_and_words_of_images() -> None:
     links = [node for node in paragraph.children if isinstance(node, Link)]
     assert links[0].target == (Merge(MergeName.REFERRAL_LINK),)
     assert links[1].target == ("https://a.example.com/?n=", Merge(MergeName.REFERRAL_COUNT))
-    (figure,) = parse("![for {first_name}](https://a.example.com/x.png)")
-    assert figure.picture.alt == ("for ", Merge(MergeName.FIRST_NAME))
+    (figure,) = parse("![for {first_name|you}](https://a.example.com/x.png)")
+    assert figure.picture.alt == ("for ", Merge(MergeName.FIRST_NAME, "you"))
 
 
 @pytest.mark.parametrize(
@@ -95,8 +96,8 @@ def test_an_unknown_merge_tag_names_its_line_and_the_list() -> None:
         "    -bs00u-",
         "[x](https://a.example.com/-bs00h-)",
         "![-bs00h-](https://a.example.com/x.png)",
-        "-bs00h{first_name}",
-        "{first_name}bs01h{first_name}",
+        "-bs00h{first_name|x}",
+        "{first_name|x}bs01h{first_name|x}",
         "::: card\n-bs00h-\n:::",
         "::: journal -bs00h-\nx\n:::",
     ],

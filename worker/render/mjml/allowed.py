@@ -126,7 +126,7 @@ HTML: dict[str, frozenset[str]] = {
 } | {
     "div": frozenset(_EVERYWHERE | {"align"}),
     "p": frozenset(_EVERYWHERE | {"align"}),
-    "a": frozenset(_EVERYWHERE | {"href", "target", "rel", "clicktracking"}),
+    "a": frozenset(_EVERYWHERE | {"href", "target", "rel", "clicktracking", "name"}),
     "img": frozenset(_EVERYWHERE | {"src", "alt", "width", "height", "border"}),
     "li": frozenset(_EVERYWHERE | {"value"}),
     "ol": frozenset(_EVERYWHERE | {"start", "type"}),
