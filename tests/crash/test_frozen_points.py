@@ -2,9 +2,8 @@
 
 import pytest
 
+from tests.support.crash_catalogue import FROZEN
 from tests.support.crash_driver import Stage, freeze_at_points
-from tests.support.crash_scenarios import FREEZING
-from tests.support.crash_staged import FREEZING_STAGED
 
 LEASE_SECONDS = 0.3
 SOME = 8  # points without --every-point: around the first two calls
@@ -18,7 +17,7 @@ def the_first_of_them(names):
     return ends_of_transactions_and_calls(names)[2 : 2 + SOME]
 
 
-@pytest.mark.parametrize("scenario", FREEZING | FREEZING_STAGED)
+@pytest.mark.parametrize("scenario", FROZEN)
 def test_a_process_frozen_past_its_lease_does_not_submit_once_it_is_thawed(
     scenario, crash_url, crash_folder, warm, count_outcome, every_point
 ):

@@ -5,21 +5,20 @@
 
 import pytest
 
+from tests.support.crash_catalogue import INTERRUPTED, waits
 from tests.support.crash_driver import Stage, enumerate_all, kill_at_points
 from tests.support.crash_sample import sample
-from tests.support.crash_scenarios import SCENARIOS
-from tests.support.crash_staged import STAGED
 
 SOME = 9  # points of each scenario without --every-point
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("scenario", SCENARIOS | STAGED)
+@pytest.mark.parametrize("scenario", INTERRUPTED)
 def test_a_process_killed_at_any_point_leaves_nobody_mailed_twice_and_nobody_unlisted(
     scenario, crash_url, crash_folder, warm, count_outcome, every_point
 ):
     # What follows a statement precedes the next: where a point is dear, it is not tried twice for that.
-    every = every_point and scenario not in STAGED and crash_url.startswith("sqlite")
+    every = every_point and not waits(scenario) and crash_url.startswith("sqlite")
     with Stage(scenario, crash_url, crash_folder, every=every) as stage:
         outcome = kill_at_points(warm, stage, enumerate_all if every_point else sample(SOME))
     count_outcome(outcome)

@@ -5,10 +5,9 @@ Once to the one process that works, once to an RQ worker and its job at the same
 
 import pytest
 
+from tests.support.crash_catalogue import INTERRUPTED
 from tests.support.crash_driver import Stage, enumerate_all, stop_at_points
 from tests.support.crash_sample import sample
-from tests.support.crash_scenarios import SCENARIOS
-from tests.support.crash_staged import STAGED
 
 SOME = 3  # points of each scenario without --every-point
 WITH_WORKER = (
@@ -20,7 +19,7 @@ WITH_WORKER = (
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("scenario", SCENARIOS | STAGED)
+@pytest.mark.parametrize("scenario", INTERRUPTED)
 def test_a_process_told_to_stop_at_any_point_leaves_nothing_uncertain(
     scenario, crash_url, crash_folder, warm, count_outcome, every_point
 ):

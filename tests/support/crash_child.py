@@ -13,9 +13,8 @@ import traceback
 from functools import cache
 
 from tests.support.crash_bench import Bench
+from tests.support.crash_catalogue import EVERY
 from tests.support.crash_points import Points
-from tests.support.crash_scenarios import FREEZING, SCENARIOS
-from tests.support.crash_staged import WAITING
 from tests.support.crash_stop import run_worker
 from worker.queue.stopping import defer_for_good, deferred_stop
 from worker.store.engine import open_engine
@@ -36,7 +35,7 @@ def _play(job, stopping=None):
     bench = Bench(engine, job["database"], job["room"], job["folder"], points, job["lease_seconds"])
     if stopping is not None:
         bench.stopping = stopping
-    (SCENARIOS | FREEZING | WAITING)[job["scenario"]].run(bench, job["ids"])
+    EVERY[job["scenario"]].run(bench, job["ids"])
 
 
 def count(job):

@@ -8,21 +8,19 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import event, text
+from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
 from tests.support.crash_bench import LEASE_SECONDS, Bench
+from tests.support.crash_catalogue import EVERY, waits
 from tests.support.crash_checks import check_after_recovery, check_after_thaw, check_meanwhile, in_flight
 from tests.support.crash_counts import Outcome, examine
-from tests.support.crash_scenarios import FREEZING, SCENARIOS
-from tests.support.crash_staged import WAITING
+from tests.support.kept_tables import KeptTables
 from tests.support.mailroom import kept_messages
 from tests.support.waiting import until
 from worker.mailroom.options import MailroomOptions
 from worker.mailroom.server import Mailroom
 from worker.store.engine import DatabaseError, open_engine
-from worker.store.installation import name_installation
-from worker.store.tables import metadata
 
 SOON_SECONDS = 10.0  # a call may take DEADLINE_SECONDS; what is left is for a machine with much else to do
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,8 +72,8 @@ class Stage:
 
     def __init__(self, scenario, url, folder, *, every, lease_seconds=LEASE_SECONDS, impatient=False):
         self.name = scenario
-        self.scenario = (SCENARIOS | FREEZING | WAITING)[scenario]
-        self.staged = scenario in WAITING
+        self.scenario = EVERY[scenario]
+        self.staged = waits(scenario)
         self._lasting = None  # the mailroom of a point whose mail waits in it
         self.url = url
         self.folder = folder
@@ -89,12 +87,14 @@ class Stage:
         self.ids = {}
 
     def __enter__(self):
+        self._build()
+        self._before.mkdir(parents=True)
+        shutil.copytree(self._play, self._before / "play")
         if self._sqlite:
-            self._build()
             self.engine.dispose()
-            self._before.mkdir(parents=True)
             shutil.copyfile(self._sqlite, self._before / "broadsheet.db")
-            shutil.copytree(self._play, self._before / "play")
+        else:
+            self._kept = KeptTables(self.engine)
         return self
 
     def __exit__(self, *_):
@@ -107,14 +107,13 @@ class Stage:
 
     def restore(self):
         """As it was before the scenario, with the mailroom's keeping and the mark outside the database."""
-        self.engine.dispose()
         self._end_lasting()
-        if not self._sqlite:
-            self._empty()
-            self._build()
-            return
         shutil.rmtree(self._play, ignore_errors=True)
         shutil.copytree(self._before / "play", self._play)
+        if not self._sqlite:
+            self._kept.give_back()
+            return
+        self.engine.dispose()
         for suffix in ("-wal", "-shm"):
             Path(f"{self._sqlite}{suffix}").unlink(missing_ok=True)
         shutil.copyfile(self._before / "broadsheet.db", self._sqlite)
@@ -161,12 +160,6 @@ class Stage:
         shutil.rmtree(self._play, ignore_errors=True)
         with self.room(*self.scenario.before) as room:  # where it lasts, nothing of it may be used here
             self.ids = json.loads(json.dumps(self.scenario.prepare(self.bench(room))))
-
-    def _empty(self):
-        names = ", ".join(table.name for table in metadata.sorted_tables)
-        with self.engine.begin() as connection:
-            connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
-            name_installation(connection)
 
 
 def kill_at_points(warm, stage, choose=enumerate_all):

@@ -168,4 +168,3 @@ FREEZING_STAGED = {
     "staged: handing over": Scenario(_planned_ahead, _hand_over, to_the_end),
     "staged: taking back": Scenario(_planned_ahead, _pause_and_resume, to_the_end),
 }
-WAITING = STAGED | FREEZING_STAGED

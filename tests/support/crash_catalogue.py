@@ -1,0 +1,14 @@
+"""Every scenario of the crash tests by its name, and which of them is tried how."""
+
+from tests.support.crash_corrections import CHANGED
+from tests.support.crash_scenarios import FREEZING, SCENARIOS
+from tests.support.crash_staged import FREEZING_STAGED, STAGED
+
+FROZEN = FREEZING | FREEZING_STAGED
+INTERRUPTED = SCENARIOS | CHANGED | STAGED  # killed, and told to stop
+EVERY = INTERRUPTED | FROZEN
+
+
+def waits(name):
+    """Whether a scenario's mail waits at SendGrid, so that one mailroom must last for all of it."""
+    return name in STAGED or name in FREEZING_STAGED
