@@ -14,7 +14,9 @@ class Scheme(StrEnum):
 
 
 _QUERY = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(light|dark)\s*\)")
-_BOTH = re.compile(r"(color-scheme:|supported-color-schemes:|<meta\s+name=\"(?:supported-)?color-schemes?\"\s+content=\")light dark")
+_BOTH = re.compile(
+    r"(color-scheme:|supported-color-schemes:|<meta\s+name=\"(?:supported-)?color-schemes?\"\s+content=\")light dark"
+)
 
 
 def forced(html: str, scheme: Scheme) -> str:

@@ -69,4 +69,3 @@ def specimens(block: str, sample: Issue, publication: Publication, templates: Te
         return
     for plan, edition in made.items():
         yield Specimen(block, (plan,), edition)
-
