@@ -34,6 +34,7 @@ from worker.render.links import Signer
 from worker.store.engine import Engine, open_engine
 from worker.store.installation import Mark
 from worker.usecases.advance_followups import REFERRAL_SEQUENCE
+from worker.usecases.edition_cache import EditionCache
 from worker.usecases.prepare_mailing import prepare_mailing
 from worker.usecases.terms import Terms
 from worker.usecases.tick import Content
@@ -99,6 +100,11 @@ class Context:
         """`emails/`, read afresh."""
         return Templates(sources.read_templates(self.settings.project), sources.read_theme(self.settings.project))
 
+    @cached_property
+    def editions(self) -> EditionCache:
+        """What was rendered before, by this process or another."""
+        return EditionCache(self.settings.path(self.settings.state_dir) / "editions")
+
     @property
     def content(self) -> Content:
         """What the clock needs of `content/`: launches, and the steps of their sequences and of the referral one."""
@@ -142,5 +148,10 @@ class Context:
     def prepare(self, mailing: Mailing) -> tuple[Mapping[Plan, Edition], Rule]:
         """Render a mailing's editions and name its segment's rule."""
         return prepare_mailing(
-            self.engine, self.settings.project, mailing, base_url=self.settings.base_url, now=datetime.now(UTC)
+            self.engine,
+            self.settings.project,
+            mailing,
+            base_url=self.settings.base_url,
+            now=datetime.now(UTC),
+            cache=self.editions,
         )

@@ -107,7 +107,9 @@ def find_problems(context: Context, text: Issue, message: str = "issue") -> list
     """Preflight's findings for one text, errors first."""
     settings = context.settings
     facts = gather_facts(context.engine, settings.project, base_url=settings.base_url, now=datetime.now(UTC))
-    return preflight.find_problems(context.engine, text, context.publication, context.templates, facts, message)
+    return preflight.find_problems(
+        context.engine, text, context.publication, context.templates, facts, message, context.editions
+    )
 
 
 def print_problems(problems: Iterable[Finding], console: Console = out) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from worker.domain.edition import Edition, Place
 from worker.domain.issue import Issue
@@ -31,7 +32,11 @@ __all__ = ["Facts", "Scene", "mjml_of", "parse", "render_edition", "render_editi
 
 def parse(text: Issue) -> Tree:
     """The block tree of an issue's or a step's body. Raises RenderError with file and line."""
-    return parse_markdown(text.body, text.file, text.body_line)
+    return _parsed(text.body, text.file, text.body_line)
+
+
+#: Trees are values that nobody changes, so the readers of one text share one: editions, its source hashes, preflight.
+_parsed = lru_cache(maxsize=4)(parse_markdown)
 
 
 def render_editions(

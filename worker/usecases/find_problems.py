@@ -14,13 +14,20 @@ from worker.render.scene import Facts
 from worker.store.engine import Engine, reading
 from worker.store.ledger.mailings import find_mailing
 from worker.store.measure import longest_values
+from worker.usecases.edition_cache import EditionCache
 from worker.usecases.schedule_broadcast import broadcast_key
 
 _NOT_YET = (MailingStatus.DRAFT, MailingStatus.SCHEDULED, MailingStatus.CANCELLED)
 
 
 def find_problems(
-    engine: Engine, text: Issue, publication: Publication, templates: Templates, facts: Facts, message: str = "issue"
+    engine: Engine,
+    text: Issue,
+    publication: Publication,
+    templates: Templates,
+    facts: Facts,
+    message: str = "issue",
+    cache: EditionCache | None = None,
 ) -> list[Finding]:
     """Errors first. The longest values are the list's own; a letter that is on its way is not asked for its dates."""
     with reading(engine) as connection:
@@ -34,4 +41,5 @@ def find_problems(
         message,
         longest=Longest(*found) if found else None,
         sent=mailing is not None and mailing.status not in _NOT_YET,
+        render=(cache or EditionCache()).render,
     )

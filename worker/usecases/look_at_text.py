@@ -5,7 +5,7 @@ What is wrong with the text is part of the answer, with its file and line, so th
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,13 @@ from worker.domain.address import address_key
 from worker.domain.delivery import Recipient
 from worker.domain.subscriber import Subscriber
 from worker.errors import SourceError
-from worker.render.edition import render_editions
 from worker.render.layout import Templates
 from worker.render.links import Signer
 from worker.sources.texts import excerpt, list_text_names, read_named_text
 from worker.store.engine import Engine, reading
 from worker.store.referrals import count_confirmed_referrals
 from worker.store.subscribers import by_address_key
+from worker.usecases.edition_cache import EditionCache
 from worker.usecases.find_problems import find_problems
 from worker.usecases.prepare_mailing import gather_facts
 from worker.usecases.render_files import SAMPLE, fill_in
@@ -29,12 +29,13 @@ from worker.usecases.render_files import SAMPLE, fill_in
 
 @dataclass(frozen=True, slots=True)
 class Glass:
-    """What is looked through: the database, the project, how links begin, and who signs a reader's own."""
+    """What is looked through: the database, the project, how links begin, who signs a reader's own, what is rendered already."""
 
     engine: Engine
     project: Path
     base_url: str
     signer: Signer
+    cache: EditionCache = field(default_factory=EditionCache)
 
 
 def look_at_text(glass: Glass, name: str, address: str, now: datetime) -> dict[str, Any]:
@@ -76,7 +77,8 @@ def _rendered(glass: Glass, name: str, recipient: Recipient, now: datetime) -> d
     text, message = read_named_text(glass.project, name)
     templates = Templates(sources.read_templates(glass.project), sources.read_theme(glass.project))
     facts = gather_facts(glass.engine, glass.project, base_url=glass.base_url, now=now)
-    made = render_editions(text, publication, templates, facts, message)
+    made = glass.cache.render(text, publication, templates, facts, message)
+    found = find_problems(glass.engine, text, publication, templates, facts, message, glass.cache)
     editions = {}
     for plan, edition in made.items():
         filled = fill_in(edition, recipient, glass.signer, glass.base_url)
@@ -85,7 +87,7 @@ def _rendered(glass: Glass, name: str, recipient: Recipient, now: datetime) -> d
         "sender": publication.author,
         "title": text.title,
         "editions": editions,
-        "findings": [asdict(one) for one in find_problems(glass.engine, text, publication, templates, facts, message)],
+        "findings": [asdict(one) for one in found],
     }
 
 

@@ -14,19 +14,25 @@ from worker.domain.mailing import Mailing, MailingKind
 from worker.domain.segment import Rule
 from worker.domain.subscriber import Plan
 from worker.errors import SourceError
-from worker.render.edition import Facts, render_editions
+from worker.render.edition import Facts
 from worker.render.layout import Templates
-from worker.render.written import source_hashes
 from worker.store.engine import Engine, reading
 from worker.store.segments import audience_rule
 from worker.store.subscribers import count_confirmed
+from worker.usecases.edition_cache import EditionCache
 from worker.usecases.write_alert import write_alert
 
 TEST_PREFIX = "[TEST] "
 
 
 def prepare_mailing(
-    engine: Engine, project: Path, mailing: Mailing, *, base_url: str, now: datetime
+    engine: Engine,
+    project: Path,
+    mailing: Mailing,
+    *,
+    base_url: str,
+    now: datetime,
+    cache: EditionCache | None = None,
 ) -> tuple[Mapping[Plan, Edition], Rule]:
     """Both editions and the rule. Raises SourceError or RenderError with file, line and fix."""
     publication = sources.read_publication(project)
@@ -37,9 +43,7 @@ def prepare_mailing(
         text, message = find_text(project, mailing.source)
     templates = Templates(sources.read_templates(project), sources.read_theme(project))
     facts = gather_facts(engine, project, base_url=base_url, now=now)
-    written = source_hashes(text)
-    rendered = render_editions(text, publication, templates, facts, message)
-    editions = {plan: replace(one, source_hash=written[plan]) for plan, one in rendered.items()}
+    editions = (cache or EditionCache()).render(text, publication, templates, facts, message)
     if mailing.kind is MailingKind.TEST:
         editions = {plan: replace(one, subject=TEST_PREFIX + one.subject) for plan, one in editions.items()}
     return editions, rule
