@@ -24,7 +24,8 @@ _BREAK = '<span style="overflow-wrap:anywhere;word-break:break-word">'
 
 def breakable(html: str, columns: int) -> str:
     """Escaped text of a cell, with leave to break in words that are too long for a table of so many columns."""
-    return _long_words(columns).sub(rf"{_BREAK}\g<0></span>", html)
+    # As plain str: escaped text is Markup, which `sub` would put together by a join of Markup's own, escaping once more.
+    return _long_words(columns).sub(rf"{_BREAK}\g<0></span>", str(html))
 
 
 @lru_cache(maxsize=32)

@@ -5,6 +5,7 @@ Whatever stands in a paid part holds the word PAID, which nothing for free reade
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 PAID = "canaryword"  # never written outside paid parts
@@ -168,6 +169,9 @@ TOP = (
 )
 
 
+_FENCE = re.compile(r"`{3,}|~{3,}")
+
+
 def document(random: Random) -> str:
     """A whole letter, of one to eight blocks; one in four is cut by a paywall."""
     parts = [block(random) for _ in range(random.choice((1, 1, 2, 3, 5, 8)))]
@@ -191,9 +195,7 @@ def words(random: Random, most: int = 12) -> str:
     for _ in range(random.randint(1, most)):
         draw = random.random()
         found.append(inline(random) if draw < 0.3 else tag(random) if draw < 0.36 else random.choice(WORDS))
-    text = (
-        " ".join(found).replace("```", "``").replace("~~~", "~~")
-    )  # what would begin a block of code swallows the rest
+    text = _FENCE.sub("~~", " ".join(found))  # what begins a block of code would swallow the rest
     if random.random() < 0.2:
         at = text.find(" ", random.randrange(len(text) + 1))
         text = text[:at] + random.choice(("\n", "  \n", "\\\n", "")) + text[at:] if at > 0 else text

@@ -294,3 +294,13 @@ def test_wrapping_breaks_at_blanks_alone(text: str, lines: int) -> None:
     wrapped = wrap(text)
     assert len(wrapped.split("\n")) == lines
     assert "".join(wrapped.split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "word", ["it's-a-word-that-is-far-too-long-for-a-cell", "https://a.example.com/a-long-page?a=1&b='2'"]
+)
+def test_a_long_word_in_a_table_may_break_and_is_escaped_once(word: str) -> None:
+    read = Read(editions(f"| {word} | `{word}` | <b> |\n|---|---|---|\n| a | b | c |")[Plan.FREE].html)
+    assert read.text.count(word) == 2
+    assert "<span" not in read.text
+    assert any("overflow-wrap:anywhere" in str(span.get("style")) for span in read.every("span"))
