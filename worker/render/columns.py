@@ -27,7 +27,7 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:[^\s:]", re.IGNORECASE)
 
 def width(text: str) -> int:
     """The columns of one line."""
-    if not _UNEVEN.search(text):
+    if text.isascii() or not _UNEVEN.search(text):
         return len(text)
     total, last, joined = 0, 0, False
     for character in text:
@@ -52,9 +52,11 @@ def wrap(text: str, first: str = "", later: str = "", width: int = WIDTH) -> str
     lines = []
     prefix = first
     room = max(1, width - max(len(first), len(later)))
+    even_lines = _even(room)
     for paragraph in text.split("\n"):
         paragraph = paragraph.strip(" ")
-        for line in (_filled(paragraph, room) if _UNEVEN.search(paragraph) else _even(room).findall(paragraph)) or [""]:
+        even = paragraph.isascii() or not _UNEVEN.search(paragraph)
+        for line in (even_lines.findall(paragraph) if even else _filled(paragraph, room)) or [""]:
             lines.append((prefix + line).rstrip(" "))
             prefix = later
     return "\n".join(lines)
@@ -73,8 +75,8 @@ def _filled(text: str, room: int) -> list[str]:
     line, taken = "", 0
     for word in text.split(" "):
         glue = " " if line else ""
-        for atom in _atoms(word):
-            columns = width(atom)
+        for atom in (word,) if word.isascii() and word else _atoms(word):
+            columns = len(atom) if atom.isascii() else width(atom)
             if line and taken + len(glue) + columns > room:
                 lines.append(line)
                 line, taken, glue = "", 0, ""

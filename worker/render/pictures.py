@@ -19,7 +19,6 @@ Size = tuple[int, int]  # width and height in pixels
 
 _DOUBLE = re.compile(r"@2x\.\w+$", re.IGNORECASE)
 _POSTER = re.compile(r"https://i\.ytimg\.com/vi/[\w-]{11}/hqdefault\.jpg")
-_IMAGE = re.compile(r"<img\b[^<>]*>")
 _AUTO = re.compile(r'\sheight="auto"')
 _SOURCE = re.compile(r'\ssrc="([^"]*)"')
 _WIDTH = re.compile(r'\swidth="(\d+)"')
@@ -56,10 +55,13 @@ class Pictures:
         The height keeps a picture's place while it loads, and Word's engine goes by it; the style stays `auto`, so that
         a picture shrinks on a phone in proportion.
         """
-        return _IMAGE.sub(self._with_height, html) if _AUTO.search(html) else html
+        first, *rest = html.split("<img")
+        for at, after in enumerate(rest):
+            tag, end, words = after.partition(">")
+            rest[at] = self._with_height(tag) + end + words
+        return "<img".join([first, *rest])
 
-    def _with_height(self, image: re.Match[str]) -> str:
-        tag = image[0]
+    def _with_height(self, tag: str) -> str:
         source, width = _SOURCE.search(tag), _WIDTH.search(tag)
         size = self.size(unescape(source[1])) if source else None
         height = f' height="{height_at(size, int(width[1]))}"' if size and width else ""

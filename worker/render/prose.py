@@ -107,7 +107,9 @@ class Prose:
                 # A reader's own link must not pass through SendGrid's click counter.
                 own = ' clicktracking="off"' if any(isinstance(part, Merge) for part in target) else ""
                 href = escape(self.address(target))
-                words = self.inline(children) or href  # preflight refuses a link without words; a page must stay valid
+                words = self.inline(children) or href  # preflight refuses a link without words; the page stays valid
+                if not words:
+                    return ""
                 return f'<a class="link" href="{href}" style="{self._link}"{own}>{words}</a>'
             case Merge():
                 return self._tags.placeholder(node, Place.HTML)
