@@ -12,7 +12,7 @@ from html import unescape
 from worker.render.campaign import is_readers_own
 from worker.render.placeholders import PLACEHOLDER
 
-_ANCHOR = re.compile(r"<a(?=\s)(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>")
+_ANCHOR = re.compile(r"<a(?=\s)(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
 _HREF = re.compile(r"\shref=\"([^\"]*)\"")
 _COUNTED = re.compile(r"\sclicktracking=")  # after a blank or, in a folded line, a line break
 _OFF = 'clicktracking="off"'

@@ -13,13 +13,15 @@ from collections.abc import Iterator
 LONGEST = 998  # bytes, without the line's end
 _WANTED = 380  # with a merge tag in it, for the longest name is 600 bytes once it is escaped
 _ENOUGH = 760  # without
-_TAG = "-bs"  # how a merge tag begins
+_TAG = b"-bs"  # how a merge tag begins
 
 # The quick way, which nearly every line can go: the blank before a tag's first attribute, and one after so many letters.
-_ROOMY = ("<td ", "<p ", "<a ", "<li ", "<div ")
-_BUTTON = ' target="_blank" style="'
-_LONG_TEXT = re.compile(r">[^<>]{240,}")
-_WORDS = re.compile(r"[^\n]{160}[^\n ]*+ ?")  # matches without a blank too: from each letter anew it would take minutes
+_ROOMY = [(b"<%s " % name, b"<%s\n" % name) for name in (b"td", b"p", b"a", b"li", b"div")]
+_ROOMY += [(b"/><meta ", b"/>\n<meta "), (b' target="_blank" style="', b' target="_blank"\nstyle="')]
+_LONG_TEXT = re.compile(rb">[^<>]{240,}")
+_WORDS = re.compile(
+    rb"[^\n]{160}[^\n ]*+ ?"
+)  # matches without a blank too: from each letter anew it would take minutes
 _PIECE = re.compile(
     r"""
       (?P<tag></?[a-zA-Z](?:[^<>"']|"[^"]*"|'[^']*')*>)
@@ -39,23 +41,23 @@ def fold(html: str) -> str:
     """The same mail, in lines of 380 to 760 bytes wherever that is possible."""
     parts = _PRE.split(html) if "<pre" in html else [html]
     parts[1::2] = [_within(pre) for pre in parts[1::2]]
-    quick = "".join([part if at % 2 else _around(part) for at, part in enumerate(parts)])
+    # Bytes: lines are measured in them, and one emoji makes every letter of a str four times as large.
+    quick = b"".join([part.encode() if at % 2 else _around(part.encode()) for at, part in enumerate(parts)])
     if _fits(quick):
-        return quick
+        return quick.decode()
     return _Folded().run("".join(parts))  # from the start: a line of the quick way may begin inside a tag
 
 
-def _around(html: str) -> str:
+def _around(html: bytes) -> bytes:
     """What is no <pre>, folded the quick way."""
-    for start in _ROOMY:
-        html = html.replace(start, f"{start[:-1]}\n")
-    html = html.replace("/><meta ", "/>\n<meta ").replace(_BUTTON, _BUTTON.replace(" style", "\nstyle"))
-    head, body, rest = html.rpartition("<body")  # style sheets have lines of their own
+    for start, folded in _ROOMY:
+        html = html.replace(start, folded)
+    head, body, rest = html.rpartition(b"<body")  # style sheets have lines of their own
     return head + body + _LONG_TEXT.sub(lambda text: _WORDS.sub(_ended, text[0]), rest)
 
 
-def _ended(words: re.Match[str]) -> str:
-    return f"{words[0][:-1]}\n" if words[0][-1] == " " else words[0]
+def _ended(words: re.Match[bytes]) -> bytes:
+    return words[0][:-1] + b"\n" if words[0].endswith(b" ") else words[0]
 
 
 def _within(pre: str) -> str:
@@ -65,15 +67,15 @@ def _within(pre: str) -> str:
     return pre[:start] + pre[start:].replace("&#10;", "\n")
 
 
-def _fits(html: str) -> bool:
+def _fits(html: bytes) -> bool:
     """Whether every line is short enough, those with a merge tag in them shorter."""
-    if any(len(line) > _ENOUGH // 4 and len(line.encode()) > _ENOUGH for line in html.split("\n")):
+    if max(map(len, html.split(b"\n"))) > _ENOUGH:
         return False
     at = html.find(_TAG)
     while at >= 0:
-        start, end = html.rfind("\n", 0, at) + 1, html.find("\n", at)
+        start, end = html.rfind(b"\n", 0, at) + 1, html.find(b"\n", at)
         end = len(html) if end < 0 else end
-        if len(html[start:end].encode()) > _WANTED:
+        if end - start > _WANTED:
             return False
         at = html.find(_TAG, end)
     return True

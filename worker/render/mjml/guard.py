@@ -22,7 +22,7 @@ _TOKEN = re.compile(
     r"""
     <!--@(?P<line>\d++)-->
     | (?P<comment><!--.*?-->)
-    | (?P<tag></?+(?P<name>[a-z][a-z0-9-]*+)(?:[^<>"']|"[^"]*+"|'[^']*+')*+>)
+    | (?P<tag></?+(?P<name>[a-z][a-z0-9-]*+)(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>)
     | (?P<text>[^<]++)
     | (?P<bare><)
     """,
@@ -33,6 +33,7 @@ _LINE_BREAKS = re.compile(r"[ \t]*[\r\n][\s]*")
 _ODD = re.compile(r"[^ !#-;=?-\[\]-~]")  # all but printable ASCII without " < > and backslash
 _BARE_ZERO = re.compile(r"(?<![\w.#-])0(?![\w.%])")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_ODD_WORDS = frozenset({"mj-style", "mj-title"})
 _SIZED = re.compile(r"padding(-\w+)?|inner-padding|width|height|border(-\w+)?")
 
 
@@ -73,53 +74,80 @@ class _Guard:
         self._file = file
         self._line: int | None = None
         self._open: list[str] = [""]
-        self._words: str = ""  # the MJML tag whose words we are in, if any
-        self._pre = 0
-        self._inline_before = False  # the tag just passed was an inline one
 
     def run(self, mjml: str) -> Guarded:
+        """One loop over all tokens, written out: a letter has a thousand, and each call would cost more than its work."""
         if bad := _UNPRINTABLE.search(mjml):
             raise self._wrong(f"the character U+{ord(bad[0]):04X} cannot be printed", "delete it")
         made = Guarded()
-        add = made.parts.append
+        add, opened = made.parts.append, self._open
+        words = ""  # the MJML tag whose words we are in, if any
+        plain = False  # and whether they are ordinary ones
+        inline_before = False  # the tag just passed was an inline one
         mjml = mjml.lstrip("\ufeff \r\n\t")
-        for token in _TOKEN.finditer(mjml):
-            match token.lastgroup:
-                case "tag":
-                    add(self._tag(token[0], token["name"]))
-                case "text":
-                    add(self._text(token[0]))
-                case "line":
-                    self._line = int(token["line"]) or None
-                    made.marks.append((len(made.parts), int(token["line"])))
-                case "comment":
-                    add(self._comment(token[0]))
-                case _:
-                    near = mjml[token.start() : token.start() + 30]
-                    raise self._wrong(f"a bare `<` or a tag that does not end: {near!r}", "write &lt;")
-        if len(self._open) > 1:
-            raise self._wrong(f"<{self._open[-1]}> is never closed", "close it in the template")
+        for line, comment, tag, name, text, _bare in _TOKEN.findall(mjml):
+            if text:
+                if not plain:
+                    text = self._odd_text(text, words)
+                elif text[0] in "\r\n" and text.isspace():
+                    text = " " if inline_before else "\n"
+                else:
+                    text = text.replace(">", "&gt;") if ">" in text else text
+                    text = text.replace("\\", "&#92;") if "\\" in text else text
+                add(text)
+            elif not tag:
+                if line:
+                    self._line = int(line) or None
+                    made.marks.append((len(made.parts), int(line)))
+                elif comment:
+                    add(self._comment(comment))
+                else:
+                    raise self._wrong(f"a bare `<` or a tag that does not end: {_bare_in(mjml)!r}", "write &lt;")
+            elif tag[1] == "/":
+                if (last := opened.pop()) != name:
+                    raise self._wrong(f"</{name}> closes {_named(last)}", "close tags in the order they opened")
+                if name == words:
+                    words, plain = "", False
+                elif name == "pre":
+                    plain = "pre" not in opened
+                inline_before = name in INLINE
+                add(tag)
+            else:
+                text, alone, problem, fix = _opening(tag, name, opened[-1], words != "")
+                if problem:
+                    raise self._wrong(problem, fix)
+                add(text)
+                inline_before = name in INLINE
+                if alone:
+                    continue
+                opened.append(name)
+                if len(opened) > DEEPEST + 1:
+                    fix = "use fewer quotes, lists or emphasis there"
+                    raise self._wrong(f"tags are nested more than {DEEPEST} deep", fix)
+                if name in WORDED:
+                    words, plain = name, name not in _ODD_WORDS
+                elif name == "pre":
+                    plain = False
+        if len(opened) > 1:
+            raise self._wrong(f"<{opened[-1]}> is never closed", "close it in the template")
         return made
 
-    def _text(self, text: str) -> str:
-        if not self._words:
+    def _odd_text(self, text: str, words: str) -> str:
+        """Text where there should be none, in a style sheet, in the title, or in <pre>."""
+        if not words:
             if not text.isspace():
-                where = f"<{self._open[-1]}>" if self._open[-1] else "the file"
-                raise self._wrong(f"text directly in {where}: {text.strip()[:30]!r}", "put it into an <mj-text>")
+                raise self._wrong(
+                    f"text directly in {_named(self._open[-1]) if self._open[-1] else 'the file'}: {text.strip()[:30]!r}",
+                    "put it into an <mj-text>",
+                )
             return "\n"
-        if self._words == "mj-style":
+        if words == "mj-style":
             if not text.isascii() or "\\" in text:
                 raise self._wrong("a character outside ASCII, or a backslash, in <mj-style>", "write it in ASCII")
             return text
-        if self._words == "mj-title":
+        if words == "mj-title":
             return _ODD.sub(_reference, text)
-        if self._pre:
-            return text.replace("\r\n", "\n").replace("\n", "&#10;").replace(">", "&gt;").replace("\\", "&#92;")
-        if text[0] in "\r\n" and text.isspace():
-            return " " if self._inline_before else "\n"
-        if ">" in text:
-            text = text.replace(">", "&gt;")
-        return text.replace("\\", "&#92;") if "\\" in text else text
+        return text.replace("\r\n", "\n").replace("\n", "&#10;").replace(">", "&gt;").replace("\\", "&#92;")
 
     def _comment(self, comment: str) -> str:
         if not comment.startswith(("<!--[if", "<!--<![endif]")):
@@ -128,48 +156,23 @@ class _Guard:
             raise self._wrong("a character outside ASCII in a conditional comment", "write it in ASCII")
         return comment
 
-    def _tag(self, tag: str, name: str) -> str:
-        if tag[1] == "/":
-            return self._closing(tag, name)
-        holder = self._open[-1]
-        if (self._words and name not in HTML) or (name not in MJML and not self._words):
-            raise self._wrong(f"<{name}> has no place in {_named(holder)}", "use another tag in the template")
-        if not self._words and name not in PARENTS.get(holder, ()):
-            raise self._wrong(f"<{name}> may not stand in {_named(holder)}", "change the template")
-        if holder in ("mj-title", "mj-style"):
-            raise self._wrong(f"<{name}> in <{holder}>", "write text only")
-        made, alone, problem = _mended(tag, name)
-        if problem:
-            raise self._wrong(problem, "correct it in the template")
-        if alone or name in VOID:
-            self._inline_before = name in INLINE
-            return made
-        self._open.append(name)
-        if len(self._open) > DEEPEST + 1:
-            raise self._wrong(f"tags are nested more than {DEEPEST} deep", "use fewer quotes, lists or emphasis there")
-        if name in WORDED:
-            self._words = name
-        if name == "pre":
-            self._pre += 1
-        self._inline_before = name in INLINE
-        return made
-
-    def _closing(self, tag: str, name: str) -> str:
-        if self._open[-1] != name:
-            raise self._wrong(f"</{name}> closes {_named(self._open[-1])}", "close tags in the order they opened")
-        self._open.pop()
-        if name == self._words:
-            self._words = ""
-        if name == "pre":
-            self._pre -= 1
-        self._inline_before = name in INLINE
-        return tag
-
     def _wrong(self, what: str, fix: str) -> RenderError:
         return RenderError(what, file=self._file, line=self._line, fix=fix)
 
 
-@lru_cache(maxsize=4096)  # a mail repeats a few dozen opening tags some hundred times
+@lru_cache(maxsize=8192)  # a mail repeats a few dozen opening tags some hundred times
+def _opening(tag: str, name: str, holder: str, worded: bool) -> tuple[str, bool, str, str]:
+    """An opening tag in its place: as it is written on, whether nothing can stand in it, what is wrong and the fix."""
+    if (worded and name not in HTML) or (name not in MJML and not worded):
+        return "", False, f"<{name}> has no place in {_named(holder)}", "use another tag in the template"
+    if not worded and name not in PARENTS.get(holder, ()):
+        return "", False, f"<{name}> may not stand in {_named(holder)}", "change the template"
+    if holder in ("mj-title", "mj-style"):
+        return "", False, f"<{name}> in <{holder}>", "write text only"
+    made, alone, problem = _mended(tag, name)
+    return made, alone or name in VOID, problem, "correct it in the template"
+
+
 def _mended(tag: str, name: str) -> tuple[str, bool, str]:
     """An opening tag made safe, whether it closes itself, and what is wrong with it (empty: nothing)."""
     end = -2 if tag[-2] == "/" else -1
@@ -200,6 +203,12 @@ def _mended_value(key: str, value: str, name: str) -> str:
 
 def _reference(odd: re.Match[str]) -> str:
     return f"&#{ord(odd[0])};"
+
+
+def _bare_in(mjml: str) -> str:
+    """What stands around the first token that is none."""
+    at = next(token.start() for token in _TOKEN.finditer(mjml) if token["bare"])
+    return mjml[at : at + 30]
 
 
 def _named(tag: str) -> str:
