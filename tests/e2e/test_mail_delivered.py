@@ -47,7 +47,7 @@ def test_no_line_of_a_letter_is_longer_than_mail_allows(letter):
 
 def test_an_inbox_shows_the_preview_and_nothing_of_the_letter(chromium, letter):
     with shown(chromium, letter.html) as page:
-        words = page.evaluate("document.body.textContent").lstrip()
+        words = re.sub(r"[ \n\t]+", " ", page.evaluate("document.body.textContent")).lstrip()
         hidden = page.evaluate("getComputedStyle(document.querySelector('[role=article] > div')).display")
     preheader = letter.edition.preheader
     assert words.startswith(preheader)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from email.message import EmailMessage
-from email.utils import format_datetime
 from functools import cache
 from typing import Any
 
@@ -21,6 +19,7 @@ from worker.domain.edition import Edition
 from worker.domain.issue import Issue
 from worker.domain.subscriber import Plan
 from worker.mailroom.message import expand
+from worker.mailroom.mime import as_mail
 from worker.providers.base import Addressee, Mailbox, Submission
 from worker.providers.sendgrid_payload import build_payload
 from worker.render.edition import Facts, Scene, mjml_of, parse, render_edition
@@ -72,19 +71,8 @@ class Letter:
         return str(self.message["subject"])
 
     def as_mail(self, html: str = "") -> bytes:
-        """The multipart message, with the headers that SendGrid and a receiving server add."""
-        mail = EmailMessage()
-        mail["From"] = f"{self.message['from_name']} <{self.message['from']}>"
-        mail["To"] = self.message["to"]
-        mail["Reply-To"] = self.message["reply_to"]
-        mail["Subject"] = self.subject
-        mail["Date"] = format_datetime(NOW)
-        mail["Message-ID"] = "<k7wq2m.1@letters.example.com>"
-        for name, value in self.message["headers"].items():
-            mail[name] = value
-        mail.set_content(self.text, cte="quoted-printable")
-        mail.add_alternative(html or self.html, subtype="html", cte="quoted-printable")
-        return mail.as_bytes()
+        """The multipart message as it would travel, or with another HTML part."""
+        return as_mail({**self.message, "html": html or self.html})
 
 
 @cache
