@@ -6,6 +6,7 @@ from hypothesis import settings
 
 pytest_plugins = ["tests.support.databases", "tests.support.valkey"]
 
+settings.register_profile("default", deadline=None)  # how long an example takes is the machine's business
 settings.register_profile("long", max_examples=5_000, deadline=None)  # `make fuzz`
 if profile := os.environ.get("HYPOTHESIS_PROFILE"):
     settings.load_profile(profile)
