@@ -20,7 +20,9 @@ _UNEVEN = re.compile(
 _OPENING = "[（「『【〈《〔［｛“‘(]"
 _CLOSING = "[、。，．：；？！）」』】〉》〕］｝ー々…‥・”’),.!?:;ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ]"
 _WIDE = "[\u2e80-\u312f\u3190-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff60\uffe0-\uffe6\U00020000-\U0003ffff]"
-_ATOM = re.compile(f"{_OPENING}*(?:{_WIDE}|(?:(?!{_WIDE}|{_OPENING})\\S)+|{_OPENING}+$){_CLOSING}*")
+_GLUE = "[\u00a0\u202f\u2060\ufeff]"  # holds what stands on either side
+_UNIT = f"{_OPENING}*(?:{_WIDE}|(?:(?!{_WIDE}|{_OPENING}|{_GLUE}).)+|{_OPENING}+$){_CLOSING}*"
+_ATOM = re.compile(f"{_GLUE}*{_UNIT}(?:{_GLUE}+{_UNIT})*{_GLUE}*|{_GLUE}+")
 _HAS_WIDE = re.compile(_WIDE)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:[^\s:]", re.IGNORECASE)
 
@@ -29,7 +31,7 @@ def width(text: str) -> int:
     """The columns of one line."""
     if text.isascii() or not _UNEVEN.search(text):
         return len(text)
-    total, last, joined = 0, 0, False
+    total, last, joined, before = 0, 0, False, ""
     for character in text:
         if joined or "\U0001f3fb" <= character <= "\U0001f3ff":  # part of the emoji before it
             joined = False
@@ -38,9 +40,10 @@ def width(text: str) -> int:
         elif character == "\u200d":
             joined = last == 2
         elif character == "\ufe0f":  # asks for the emoji's form of a character that has two
-            total, last = total + (last == 1), 2
+            total, last = total + (last == 1 and _has_two_forms(before)), 2
         elif columns := _columns(character):
             total, last = total + columns, columns
+        before = character
     return total
 
 
@@ -94,6 +97,10 @@ def _atoms(word: str) -> list[str]:
 @lru_cache(maxsize=256)
 def _even(room: int) -> re.Pattern[str]:
     return re.compile(rf"([^ \n]{{{room + 1},}}|[^\n]{{1,{room}}})(?: +|$)")
+
+
+def _has_two_forms(character: str) -> bool:
+    return character in "#*‼⁉" or unicodedata.category(character) in ("So", "Sm", "Nd")
 
 
 @lru_cache(maxsize=4096)

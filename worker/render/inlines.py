@@ -81,14 +81,14 @@ class InlineReader:
                 children = tuple(stack.pop())
                 stack[-1].append(self._enclosed(*opened.pop(), children))
             elif (node := self._leaf(token, line)) is not None:
+                if token.content[:2] in ("](", "][") and any(isinstance(before, Footnote) for before in stack[-1]):
+                    fix = "put the footnote behind the link"  # Markdown would show the brackets
+                    raise RenderError("a footnote inside a link", file=self._file, line=row, fix=fix)
                 stack[-1].append(node)
         return tuple(stack[0])
 
     def _enclosed(self, token: Token, line: int, children: tuple[Inline, ...]) -> Inline:
         if token.type == "link_open":
-            if any(isinstance(node, Footnote) for node in children):
-                fix = "put the footnote behind the link"
-                raise RenderError("a footnote inside a link", file=self._file, line=line, fix=fix)
             return Link(target_of(str(token.attrs.get("href", "")), self._file, line), children)
         return Styled(token.tag, children)
 

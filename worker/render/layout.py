@@ -61,6 +61,7 @@ class Templates:
         )
         self._compiled: dict[str, Compiled] = {}
         self.styles = made.styles
+        self.column = made.shape["width"] - 2 * made.shape["side"]  # pixels, outside of any card
         self._environment.globals.update(made.names)
 
     @cached_property
@@ -178,6 +179,7 @@ class _Sheet:
             "source": source,
             "alt": self._prose.attribute(figure.picture.alt) or href,
             "width": size[0] if size else 0,
+            "narrow": size is not None and size[0] < self._templates.column,
             "start": self._shared["start"],
             "href": href,
             "caption": Markup(self._prose.inline(figure.caption)),  # noqa: S704

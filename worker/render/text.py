@@ -167,11 +167,11 @@ class _Writer:
 
     def _figure(self, figure: Figure) -> str:
         alt = self._fill(figure.picture.alt)
-        words = self._inline(figure.caption)
-        shown = " ".join(part for part in (f"[Image: {alt}]" if alt else "", words) if part)
+        shown = [f"[Image: {alt}]"] if alt else []
         if figure.link:
-            shown = f"{shown} {self._numbered(self._address(figure.link))}"
-        return wrap(shown, width=self._width)
+            shown.append(self._numbered(self._address(figure.link)))
+        words = self._inline(figure.caption)
+        return "\n".join(wrap(part, width=self._width) for part in (" ".join(shown), words) if part)
 
     def _inline(self, nodes: Sequence[Inline]) -> str:
         return "".join([self._node(node) for node in nodes])
