@@ -99,8 +99,9 @@ class Prose:
     def _node(self, node: Inline) -> str:
         match node:
             case Text(text):
-                html = escape(text) if _SPECIAL.search(text) else text
-                return breakable(html, self._columns) if self._columns else html
+                if self._columns:
+                    return breakable(text, self._columns)
+                return escape(text) if _SPECIAL.search(text) else text
             case Styled(tag, children):
                 return f"<{tag}>{self.inline(children)}</{tag}>"
             case Link(target, children):
@@ -116,8 +117,7 @@ class Prose:
             case Break():
                 return "<br>"
             case Code(text):
-                words = escape(text)
-                words = breakable(words, self._columns) if self._columns else words
+                words = breakable(text, self._columns) if self._columns else escape(text)
                 turned = "" if self._direction == LTR else ' dir="ltr"'
                 return f'<code class="code"{turned} style="{self._here.prose["code"]}">{words}</code>'
             case Footnote():

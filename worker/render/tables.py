@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from markupsafe import escape
+
 from worker.render.columns import padded, width, wrap
 
 Row = Sequence[str]
@@ -22,16 +24,16 @@ _LETTER = 9  # pixels of an average letter at 16 pixels
 _BREAK = '<span style="overflow-wrap:anywhere;word-break:break-word">'
 
 
-def breakable(html: str, columns: int) -> str:
-    """Escaped text of a cell, with leave to break in words that are too long for a table of so many columns."""
-    # As plain str: escaped text is Markup, which `sub` would put together by a join of Markup's own, escaping once more.
-    return _long_words(columns).sub(rf"{_BREAK}\g<0></span>", str(html))
+def breakable(text: str, columns: int) -> str:
+    """Text of a cell as HTML, with leave to break in words that are too long for a table of so many columns."""
+    parts = _long_words(columns).split(text)
+    return "".join(f"{_BREAK}{escape(part)}</span>" if at % 2 else escape(part) for at, part in enumerate(parts))
 
 
 @lru_cache(maxsize=32)
 def _long_words(columns: int) -> re.Pattern[str]:
     room = max(2, (_PHONE // columns - _CELL_PADDING) // _LETTER)
-    return re.compile(rf"(?:&\w+;|&\#\d+;|[^\s&]){{{room + 1},}}")
+    return re.compile(rf"(\S{{{room + 1},}})")
 
 
 def as_columns(head: Row, rows: Sequence[Row], aligns: Sequence[str], room: int) -> str:

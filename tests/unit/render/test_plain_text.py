@@ -169,7 +169,7 @@ def test_plain_text_holds_whatever_an_author_writes(body: str) -> None:
 
 
 @SLOW
-@given(st.lists(markdown().filter(lambda block: not block.startswith("| ")), min_size=1, max_size=4).map("\n\n".join))
+@given(st.lists(markdown().filter(lambda block: "| b |" not in block), min_size=1, max_size=4).map("\n\n".join))
 def test_both_parts_say_the_same_words_in_the_same_order(body: str) -> None:
     try:
         made = editions(body)[Plan.FREE]
