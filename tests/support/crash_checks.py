@@ -99,14 +99,15 @@ def _check_against(bench, messages, *, settled):
             addresses = Counter(accepted[one.delivery_id] for one in candidates if one.delivery_id in accepted)
             assert max(addresses.values(), default=0) <= 1, "two deliveries of one mailing went to one address"
             for one in candidates:
-                _check_candidate(one, accepted, settled)
+                _check_candidate(mailing, one, accepted, settled)
             known |= {one.delivery_id for one in candidates}
             _check_status(mailing, {one.state for one in candidates})
     assert accepted.keys() <= known, "mail went out that no delivery stands for"
 
 
-def _check_candidate(one, accepted, settled):
-    where = f"delivery {one.delivery_id} ({one.address}) is {one.state} ({one.reason})"
+def _check_candidate(mailing, one, accepted, settled):
+    about = f"{mailing.status}, generation {mailing.generation}, {mailing.needs_attention}"
+    where = f"delivery {one.delivery_id} ({one.address}) is {one.state} ({one.reason}); its mailing is {about}"
     assert one.state in FINAL, where
     assert one.address, where
     if one.delivery_id in accepted:
