@@ -175,6 +175,7 @@ FOUND: list[tuple[str, Severity, int | None, str, dict[str, Any]]] = [
     ("spam-words", W, THIRD, "fine\n\nAct now, it is free.", {}),
     ("spam-words", W, LINES["subject"], "", {"subject": "A limited time offer"}),
     ("copyright-year", W, THIRD, "fine\n\n© 2019–2024 The Letter", {}),
+    ("raw-html", W, THIRD, "fine\n\nSome <b>bold</b> words", {}),
     ("letter-length", W, BODY_LINE, "word " * 5_100, {}),
     ("issue-date", W, 1, "", {"published_on": date(2026, 11, 2)}),
     ("launch-closed", W, THIRD, "fine\n\n::: launch groups :::", closed(closes=datetime(2026, 11, 20, 18))),  # noqa: DTZ001
@@ -240,6 +241,7 @@ CLEAN: list[tuple[str, str, dict[str, Any]]] = [
     ("attachment", "I grew attached to it, and attached to the wall was a letter.", {}),
     ("spam-words", "I act, now and then, for free.", {}),
     ("copyright-year", "© 2019–2026 The Letter. In 2024 it rained.", {}),
+    ("raw-html", "I <3 you, 1 < 2 > 0, `<b>`, <!-- <b> --> and <https://a.example.com/>.", {}),
     ("letter-length", "", {}),
     ("issue-date", "", {"published_on": date(2026, 11, 16)}),
     ("launch-closed", "::: launch groups :::", {}),

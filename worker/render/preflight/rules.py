@@ -59,6 +59,7 @@ SUBJECTS: dict[str, tuple[Rule, ...]] = {
         wording.nothing_is_said_to_be_attached,
         wording.nothing_sounds_like_spam,
         wording.copyright_is_of_this_year,
+        wording.nothing_is_html,
         wording.letter_has_a_readable_length,
     ),
     "Dates": (

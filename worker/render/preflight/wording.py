@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from worker.render.blocks import Text
 from worker.render.preflight.findings import ERROR, WARNING, Spot, rule
 from worker.render.preflight.proof import Proof
+from worker.render.walk import nodes_in
 
 FEWEST_WORDS, MOST_WORDS = 50, 5_000
 
@@ -26,6 +28,7 @@ _SPAM = re.compile(
     re.IGNORECASE,
 )
 _COPYRIGHT = re.compile(r"(?:©|\bcopyright\b|\(c\))\s*(?:©\s*)?(?:\d{4}\s*[-–]\s*)?(\d{4})", re.IGNORECASE)
+_HTML = re.compile(r"</?[a-zA-Z][a-zA-Z0-9-]*(?:\s[^<>]*)?/?>")
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 
 
@@ -65,6 +68,15 @@ def copyright_is_of_this_year(proof: Proof) -> Iterator[Spot]:
         for found in _COPYRIGHT.finditer(words):
             if int(found[1]) < year:
                 yield Spot(f"{found[0]!r}, and this is {year}", f"write {year}", proof.line(line, found[0]))
+
+
+@rule("raw-html", WARNING, "HTML in a letter is shown as it was typed, with its angle brackets")
+def nothing_is_html(proof: Proof) -> Iterator[Spot]:
+    """No HTML tag stands in the text; code may hold any."""
+    for line, node in nodes_in(proof.tree.blocks):
+        if isinstance(node, Text) and (found := _HTML.search(node.text)):
+            fix = "write it in Markdown, or put it between backticks where readers should see it"
+            yield Spot(f"{found[0]!r} is no Markdown", fix, proof.line(line, found[0]))
 
 
 @rule("letter-length", WARNING, "a few words look like a slip; beyond 5,000 hardly anybody arrives at the end")
