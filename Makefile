@@ -7,7 +7,7 @@ ARGS   ?=
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
            --no-emit-index-url --no-header --no-annotate --quiet pyproject.toml --extra build
 
-.PHONY: help demo check test test-mail crash crash-sends fuzz bench format settings blocks lock clean
+.PHONY: help demo check test test-mail crash crash-sends fuzz bench pictures format settings blocks lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ fuzz: $(VENV)/.dev ## 100,000 hostile letters and names; ARGS="--inputs 2000 --s
 
 bench: $(VENV)/.dev ## benchmarks beside their yardsticks, as ratios
 	$(BIN)/python -m benchmarks $(ARGS)
+
+pictures: $(VENV)/.dev ## draw the sample issue as readers see it again, for docs/pictures/
+	$(BIN)/python -m tests.support.pictures
 
 format: $(VENV)/.dev ## format and fix what ruff can
 	$(BIN)/ruff format .
