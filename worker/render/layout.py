@@ -34,6 +34,7 @@ from worker.render.views import View
 # and mail it calls iso-8859-1 is shown clipped by Gmail (sendgrid-python#1011).
 _PADDING = ("\u200c\u00a0" * 25 + "\n") * 4  # lines, for mail has none over 998 bytes
 
+_BODY = Markup("<!--body-->")
 _VIEW_FIELDS = tuple(field.name for field in fields(View))
 
 
@@ -92,6 +93,7 @@ class _Sheet:
         self._scene = scene
         self._tags = tags
         direction = direction_of_language(scene.language)
+        self._frames: dict[str, tuple[str, str] | tuple[()]] = {}
         self._pictures = Pictures(scene.publication, scene.facts.media)
         self._prose = Prose(tags, templates.styles, self._pictures, direction)
         self._shared: dict[str, Any] = {
@@ -133,7 +135,17 @@ class _Sheet:
         yield "<!--@0-->"
 
     def _prose_section(self, run: Sequence[Block]) -> str:
-        return self._templates.render("layouts/prose.mjml.j2", {**self._shared, "body": self._column(run)})
+        return self._framed("layouts/prose.mjml.j2", self._column(run))
+
+    def _framed(self, name: str, body: Markup) -> str:
+        """A template that is the same each time but for its body: rendered once for an edition, with a mark in its place."""
+        frame = self._frames.get(name)
+        if frame is None:
+            parts = self._templates.render(name, {**self._shared, "body": _BODY}).split(_BODY)
+            frame = self._frames[name] = (str(parts[0]), str(parts[1])) if len(parts) == 2 else ()
+        if not frame:  # the body stands in it twice, or not at all
+            return self._templates.render(name, {**self._shared, "body": body})
+        return frame[0] + str(body) + frame[1]
 
     def _column(self, blocks: Sequence[Block]) -> Markup:
         """What stands in a column: words, pictures and buttons."""
@@ -152,8 +164,7 @@ class _Sheet:
         return Markup("".join(made))  # noqa: S704
 
     def _words(self, blocks: Sequence[Block]) -> str:
-        html = Markup(self._prose.blocks(blocks))  # noqa: S704 - escaped node by node
-        return self._templates.render("layouts/words.mjml.j2", {"body": html})
+        return self._framed("layouts/words.mjml.j2", Markup(self._prose.blocks(blocks)))  # noqa: S704 - escaped node by node
 
     def _standing(self, block: Container | Figure | LinkCard) -> str:
         match block:
