@@ -308,3 +308,12 @@ def test_an_issue_may_go_at_local_hours_and_a_step_may_not(tmp_path):
     write(tmp_path, "content/sequences/launch/one.md", step)
     with pytest.raises(SourceError, match="local_hour"):
         sources.read_steps(tmp_path, "launch")
+
+
+def test_an_issue_may_have_a_language_of_its_own(tmp_path):
+    assert issue(tmp_path, "---\nid: a\ntitle: A\n---\nx\n").language == ""
+    assert issue(tmp_path, "---\nid: a\ntitle: A\nlanguage: pt-BR\n---\nx\n").language == "pt-BR"
+    for wrong in ("und", "german!", "x"):
+        with pytest.raises(SourceError, match="language tag") as caught:
+            issue(tmp_path, f"---\nid: a\ntitle: A\nlanguage: {wrong}\n---\nx\n")
+        assert caught.value.line == 4
