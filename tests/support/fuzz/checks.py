@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import orjson
@@ -16,14 +15,14 @@ from worker.domain.delivery import Recipient
 from worker.domain.edition import Edition
 from worker.domain.subscriber import Plan
 from worker.errors import SourceError
-from worker.render.blocks import Block, Container
+from worker.render.blocks import Block, Code, CodeBlock, Text
 from worker.render.edition import Scene, parse, render_edition
 from worker.render.gate import cut
 from worker.render.links import Signer
 from worker.render.merge import MergeWriter
 from worker.render.placeholders import PLACEHOLDER
 from worker.render.preflight import preflight
-from worker.render.walk import blocks_in, words_of
+from worker.render.walk import blocks_in, nodes_in, words_of
 
 _SIGNER = Signer("a secret of at least thirty-two letters")
 _LEAKED = re.compile(r"\\u\{[0-9a-f]+\}|</?mj-|\\n|\\\"")
@@ -167,9 +166,13 @@ def _filled(edition: Edition, name: str) -> tuple[str, str, str]:
 
 
 def _words(blocks: Sequence[Block]) -> Iterator[str]:
-    """What the blocks say, without what stands after a container's name: some show it, some are led by it."""
+    """What every text, code span and block of code says; a link without words shows its address between them."""
     for block in blocks_in(blocks):
-        yield from words_of([replace(block, args="", blocks=())] if isinstance(block, Container) else [block])
+        if isinstance(block, CodeBlock):
+            yield block.text
+    for _, node in nodes_in(blocks):
+        if isinstance(node, Text | Code):
+            yield node.text
 
 
 def _said(texts: list[str]) -> bool:
