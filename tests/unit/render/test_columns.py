@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.render.columns import padded, width, wrap
@@ -62,6 +62,7 @@ def test_a_non_breaking_space_does_not_break() -> None:
     assert all("\u00a0" in line for line in wrap("日\u00a0本 " * 40).split("\n"))
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab c\u00a0日本、。「」👩\u200d🏽️é-’", max_size=200), st.integers(1, 90))
 def test_wrapping_loses_nothing_and_keeps_to_its_width(text: str, room: int) -> None:
     lines = wrap(text, "> ", "> ", room).split("\n")
@@ -71,6 +72,7 @@ def test_wrapping_loses_nothing_and_keeps_to_its_width(text: str, room: int) -> 
             assert " " not in line[2:].strip(" ")
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="ab日👩 ’", min_size=1, max_size=12), min_size=1, max_size=5), st.integers(1, 4))
 def test_columns_of_a_table_begin_below_each_other(head: list[str], rows: int) -> None:
     cells = [[f"{cell}{row}" for cell in head] for row in range(rows)]
