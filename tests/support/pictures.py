@@ -80,7 +80,7 @@ def main() -> None:
             page = browser.new_page()
             reduced = page.evaluate(_REDUCE, [base64.b64encode(shot).decode(), COLOURS])
             page.close()
-            path = FOLDER / f"{name}.png"
+            path = (FOLDER / f"{name}.png").resolve()
             path.write_bytes(_png(reduced))
             print(
                 f"{path.relative_to(PROJECT)}: {reduced['width']} x {reduced['height']}, {path.stat().st_size // 1024} KiB"
@@ -97,15 +97,18 @@ def _shots(browser: Browser, letter: Letter) -> dict[str, bytes]:
         "images-off": _shot(browser, letter.html, width=640, pictures=False),
         "styles-removed": _shot(browser, without_styles(letter.html), width=375),
         "plain-text": _shot(browser, plain, width=700),
+        "../issue": _shot(browser, letter.html, width=640, whole=False),  # for README.md: what a first look shows
     }
 
 
-def _shot(browser: Browser, page_html: str, *, width: int, dark: bool = False, pictures: bool = True) -> bytes:
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light")
+def _shot(
+    browser: Browser, page_html: str, *, width: int, dark: bool = False, pictures: bool = True, whole: bool = True
+) -> bytes:
+    context = browser.new_context(viewport={"width": width, "height": 1500}, color_scheme="dark" if dark else "light")
     page: Page = context.new_page()
     page.route("**/*", _own_media if pictures else lambda route: route.abort())
     page.set_content(page_html, wait_until="load")
-    shot = page.screenshot(full_page=True)
+    shot = page.screenshot(full_page=whole)
     context.close()
     return shot
 
