@@ -44,6 +44,8 @@ from worker.render.tasks import without_mark
 # limit without a word, so ours is reached first.
 _DEEPEST = 16
 
+_BLOCK = re.compile(r"^[ \t]*:{3,}[ \t]*\w", re.MULTILINE)  # a line that opens a block
+
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -125,6 +127,7 @@ class _Builder:
                 quoted = self.blocks(tokens, depth + 1, inside="a quote")
                 return [Quote(line, quoted, _first_direction(quoted))] if quoted else []
             case "fence" | "code_block":
+                self._refuse_swallowed(token, line)
                 refuse_lookalikes(token.content, self._file, line)
                 refuse_lookalikes(token.info, self._file, line)
                 language = token.info.split(maxsplit=1)[0] if token.info.strip() else ""
@@ -221,6 +224,14 @@ class _Builder:
         self._gates = outside
         kind.check(container, self._file)
         return container
+
+    def _refuse_swallowed(self, token: Token, line: int) -> None:
+        """A fence that nobody closed takes the rest of the letter for code, a paywall too, and shows it to everybody."""
+        first, end = token.map or (0, 0)
+        unclosed = token.type == "fence" and end - first < token.content.count("\n") + 2
+        if unclosed and _BLOCK.search(token.content):
+            fix = f"close the code with {token.markup}"
+            raise RenderError("code that is never closed, with a block in it", file=self._file, line=line, fix=fix)
 
     def _refuse_pictures(self, nodes: tuple[Inline, ...], line: int) -> None:
         if holds_picture(nodes):  # Outlook needs a width, and nobody knows one for an image between words

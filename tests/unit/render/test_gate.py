@@ -86,3 +86,10 @@ def test_a_launch_leaves_with_all_its_words_when_it_has_closed() -> None:
     late = make_facts(launches={"groups": make_launch(closes=closes.replace(month=11, day=23, hour=7))})
     assert "Pelican" not in everything(editions(body, facts=late)[FREE])
     assert "Small groups" not in everything(editions(body, facts=late)[FREE])
+
+
+def test_code_that_nobody_closed_may_not_swallow_a_paywall():
+    with pytest.raises(RenderError, match="never closed") as refused:
+        parse_markdown("Hello.\n\n```\nx = 1\n\n::: paywall\nPay.\n:::\n\nFor paying readers.\n", "letter.md")
+    assert refused.value.line == 3
+    parse_markdown("Hello.\n\n```\n::: paywall\n```\n\nAn example.\n\n```\nx = 1\n", "letter.md")
