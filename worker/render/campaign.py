@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from worker.render.blocks import Merge, Pieces
@@ -19,8 +20,13 @@ _ABSOLUTE = re.compile(r"https?://(?:[^/?#@\0]*@)?([^/?#:@\0]+)(?=[/?#:]|$)", re
 
 def is_readers_own(address: str, base_url: str) -> bool:
     """Whether an address is one of those that say who the reader is, or whose friend."""
+    return address.lower().startswith(_beginnings(base_url))
+
+
+@lru_cache(maxsize=8)
+def _beginnings(base_url: str) -> tuple[str, ...]:
     paths = {*LINK_PATHS.values(), *(f"/{purpose}/" for purpose in Purpose)}
-    return address.lower().startswith(tuple(base_url.rstrip("/").lower() + path for path in paths))
+    return tuple(base_url.rstrip("/").lower() + path for path in paths)
 
 
 @dataclass(frozen=True, slots=True)

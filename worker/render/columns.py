@@ -52,14 +52,14 @@ def wrap(text: str, first: str = "", later: str = "", width: int = WIDTH) -> str
 
     A non-breaking space does not break.
     """
+    if len(first) + len(text) <= width and text.isascii() and "\n" not in text:
+        return (first + text.strip(" ")).rstrip(" ")  # most are one short line
     lines = []
     prefix = first
     room = max(1, width - max(len(first), len(later)))
-    even_lines = _even(room)
     for paragraph in text.split("\n"):
         paragraph = paragraph.strip(" ")
-        even = paragraph.isascii() or not _UNEVEN.search(paragraph)
-        for line in (even_lines.findall(paragraph) if even else _filled(paragraph, room)) or [""]:
+        for line in _lines(paragraph, room):
             lines.append((prefix + line).rstrip(" "))
             prefix = later
     return "\n".join(lines)
@@ -70,6 +70,11 @@ def padded(text: str, columns: int, align: str) -> str:
     missing = columns - width(text)
     before = missing if align == "right" else missing // 2 if align == "center" else 0
     return " " * before + text + " " * (missing - before)
+
+
+def _lines(paragraph: str, room: int) -> list[str]:
+    even = paragraph.isascii() or not _UNEVEN.search(paragraph)
+    return (_even(room).findall(paragraph) if even else _filled(paragraph, room)) or [""]
 
 
 def _filled(text: str, room: int) -> list[str]:

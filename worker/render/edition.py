@@ -16,7 +16,7 @@ from worker.render.campaign import Campaign
 from worker.render.gate import cut
 from worker.render.layout import Templates
 from worker.render.markdown import parse_markdown
-from worker.render.mjml.convert import to_html
+from worker.render.mjml.convert import to_bytes
 from worker.render.pictures import Pictures
 from worker.render.placeholders import MergeTags, refuse_lookalikes, split
 from worker.render.scene import Facts, Scene
@@ -54,11 +54,11 @@ def render_edition(tree: Tree, scene: Scene, templates: Templates, message: str 
     readable = cut(tree, scene.plan)
     subject = _line(tags, scene, "subject", scene.text.subject)
     preheader = _line(tags, scene, "preview", scene.text.preview)
-    html = to_html(templates.mjml(readable, scene, tags, message), scene.text.file)
+    html = to_bytes(templates.mjml(readable, scene, tags, message), scene.text.file)
     html = Pictures(scene.publication, scene.facts.media).with_heights(html)
     html = untracked(html, scene.facts.base_url)
     text = plain_text(readable, scene, tags, message)
-    return Edition(scene.plan, subject, preheader, html, text, tags.used)
+    return Edition(scene.plan, subject, preheader, html.decode(), text, tags.used)
 
 
 def mjml_of(tree: Tree, scene: Scene, templates: Templates, message: str = "issue") -> str:

@@ -49,17 +49,17 @@ class Pictures:
         size = self.size(source)
         return (limit, None) if size is None else (min(limit, size[0]), height_at(size, min(limit, size[0])))
 
-    def with_heights(self, html: str) -> str:
+    def with_heights(self, html: bytes) -> bytes:
         """Finished HTML with a height for every known picture, at the width MRML gave it, and `auto` for none.
 
         The height keeps a picture's place while it loads, and Word's engine goes by it; the style stays `auto`, so that
         a picture shrinks on a phone in proportion.
         """
-        first, *rest = html.split("<img")
+        first, *rest = html.split(b"<img")
         for at, after in enumerate(rest):
-            tag, end, words = after.partition(">")
-            rest[at] = self._with_height(tag) + end + words
-        return "<img".join([first, *rest])
+            tag, end, words = after.partition(b">")
+            rest[at] = self._with_height(tag.decode()).encode() + end + words
+        return b"<img".join([first, *rest])
 
     def _with_height(self, tag: str) -> str:
         source, width = _SOURCE.search(tag), _WIDTH.search(tag)

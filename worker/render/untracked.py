@@ -12,15 +12,15 @@ from html import unescape
 from worker.render.campaign import is_readers_own
 from worker.render.placeholders import PLACEHOLDER
 
-_ANCHOR = re.compile(r"<a(?=\s)(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
+_ANCHOR = re.compile(rb"<a(?=\s)(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
 _HREF = re.compile(r"\shref=\"([^\"]*)\"")
 _COUNTED = re.compile(r"\sclicktracking=")  # after a blank or, in a folded line, a line break
 _OFF = 'clicktracking="off"'
 
 
-def untracked(html: str, base_url: str) -> str:
+def untracked(html: bytes, base_url: str) -> bytes:
     """The HTML with `clicktracking="off"` on every link that holds a merge value or leads to a reader's own page."""
-    return _ANCHOR.sub(lambda found: _marked(found[0], base_url), html)
+    return _ANCHOR.sub(lambda found: _marked(found[0].decode(), base_url).encode(), html)
 
 
 def _marked(anchor: str, base_url: str) -> str:

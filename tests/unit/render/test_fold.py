@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from tests.support.rendering import Read, editions
 from worker.domain.subscriber import Plan
-from worker.render.mjml.fold import LONGEST, fold
+from worker.render.mjml import fold as folding
+from worker.render.mjml.fold import LONGEST
+
+
+def fold(html: str) -> str:
+    return folding.fold(html.encode()).decode()
 
 
 def longest(html: str) -> int:

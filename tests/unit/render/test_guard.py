@@ -226,7 +226,7 @@ def test_mrmls_own_error_is_traced_to_the_line_too() -> None:
 )
 def test_the_leak_check_sees_every_trace_of_mrmls_faults(html: str) -> None:
     with pytest.raises(RenderError, match="finished HTML"):
-        refuse_leaks(html, "f.md")
+        refuse_leaks(html.encode(), "f.md")
 
 
 def test_a_backslash_of_the_authors_own_is_no_leak() -> None:

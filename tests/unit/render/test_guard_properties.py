@@ -47,5 +47,5 @@ def test_properties_any_template_slip_is_rendered_or_refused(slip: str) -> None:
     html = ""
     with suppress(RenderError):  # anything else, a panic above all, fails
         html = to_html(_page(f"<mj-text>{slip}</mj-text>"), "f.md")
-    refuse_leaks(html, "f.md")
+    refuse_leaks(html.encode(), "f.md")
     assert "<mj-" not in html

@@ -8,9 +8,13 @@ import pytest
 from mjml import mjml2html
 
 from tests.support.rendering import Read
-from worker.render.mjml.slim import slim
+from worker.render.mjml import slim as slimming
 
 PLAIN, TINTED = "<mj-section>", '<mj-section background-color="#eeeeee">'
+
+
+def slim(html: str) -> str:
+    return slimming.slim(html.encode()).decode()
 
 
 def _page(*openers: str) -> str:

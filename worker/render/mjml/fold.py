@@ -15,9 +15,9 @@ _WANTED = 380  # with a merge tag in it, for the longest name is 600 bytes once 
 _ENOUGH = 760  # without
 _TAG = b"-bs"  # how a merge tag begins
 
-# The quick way, which nearly every line can go: the blank before a tag's first attribute, and one after so many letters.
-_ROOMY = [(b"<%s " % name, b"<%s\n" % name) for name in (b"td", b"p", b"a", b"li", b"div")]
-_ROOMY += [(b"/><meta ", b"/>\n<meta "), (b' target="_blank" style="', b' target="_blank"\nstyle="')]
+# The quick way, which nearly every line can go: before each style, and between words where a line is still too long.
+_STYLED = b' style="'
+_META = b"/><meta "
 _LONG_TEXT = re.compile(rb">[^<>]{240,}")
 _WORDS = re.compile(
     rb"[^\n]{160}[^\n ]*+ ?"
@@ -33,52 +33,47 @@ _PIECE = re.compile(
 )
 _ATTRIBUTE = re.compile(r"""\s(?=[^\s"'=]+=)(?=(?:[^"']|"[^"]*"|'[^']*')*$)""")
 _LONGEST_CLUSTER = 64  # letters; what piles more marks on one is no writing
-_PRE = re.compile(r"(<pre\b.*?</pre>)", re.DOTALL)
+_PRE = re.compile(rb"(<pre\b.*?</pre>)", re.DOTALL)
 _WHOLE = re.compile(r"-bs\d\d[a-z]-|&#?\w+;|.", re.DOTALL)
 
 
-def fold(html: str) -> str:
-    """The same mail, in lines of 380 to 760 bytes wherever that is possible."""
-    parts = _PRE.split(html) if "<pre" in html else [html]
+def fold(html: bytes) -> bytes:
+    """The same mail (UTF-8), in lines of 380 to 760 bytes wherever that is possible."""
+    parts = _PRE.split(html) if b"<pre" in html else [html]
     parts[1::2] = [_within(pre) for pre in parts[1::2]]
-    # Bytes: lines are measured in them, and one emoji makes every letter of a str four times as large.
-    quick = b"".join([part.encode() if at % 2 else _around(part.encode()) for at, part in enumerate(parts)])
-    if _fits(quick):
-        return quick.decode()
-    return _Folded().run("".join(parts))  # from the start: a line of the quick way may begin inside a tag
+    quick = b"".join([part if at % 2 else _around(part) for at, part in enumerate(parts)])
+    if all(_fits(line) for line in quick.split(b"\n")):
+        return quick
+    # From the start: a line of the quick way may begin inside a tag.
+    return _Folded().run(b"".join(parts).decode()).encode()
 
 
 def _around(html: bytes) -> bytes:
     """What is no <pre>, folded the quick way."""
-    for start, folded in _ROOMY:
-        html = html.replace(start, folded)
     head, body, rest = html.rpartition(b"<body")  # style sheets have lines of their own
-    return head + body + _LONG_TEXT.sub(lambda text: _WORDS.sub(_ended, text[0]), rest)
+    head = head.replace(_META, b"/>\n<meta ")
+    lines = rest.replace(_STYLED, b'\nstyle="').split(b"\n")
+    return head + body + b"\n".join([line if _fits(line) else _LONG_TEXT.sub(_broken, line) for line in lines])
+
+
+def _broken(text: re.Match[bytes]) -> bytes:
+    return _WORDS.sub(_ended, text[0])
 
 
 def _ended(words: re.Match[bytes]) -> bytes:
     return words[0][:-1] + b"\n" if words[0].endswith(b" ") else words[0]
 
 
-def _within(pre: str) -> str:
+def _within(pre: bytes) -> bytes:
     """A <pre> with its line breaks as themselves; but for one at its beginning, which a browser would drop."""
-    start = pre.index(">") + 1
-    start += len("&#10;") if pre.startswith("&#10;", start) else 0
-    return pre[:start] + pre[start:].replace("&#10;", "\n")
+    start = pre.index(b">") + 1
+    start += len(b"&#10;") if pre.startswith(b"&#10;", start) else 0
+    return pre[:start] + pre[start:].replace(b"&#10;", b"\n")
 
 
-def _fits(html: bytes) -> bool:
-    """Whether every line is short enough, those with a merge tag in them shorter."""
-    if max(map(len, html.split(b"\n"))) > _ENOUGH:
-        return False
-    at = html.find(_TAG)
-    while at >= 0:
-        start, end = html.rfind(b"\n", 0, at) + 1, html.find(b"\n", at)
-        end = len(html) if end < 0 else end
-        if end - start > _WANTED:
-            return False
-        at = html.find(_TAG, end)
-    return True
+def _fits(line: bytes) -> bool:
+    """Whether a line is short enough, one with a merge tag in it shorter."""
+    return len(line) <= _WANTED or (len(line) <= _ENOUGH and _TAG not in line)
 
 
 class _Folded:

@@ -9,25 +9,25 @@ from __future__ import annotations
 
 import re
 
-_SEAM = "<![endif]--><!--[if mso | IE]>"
-_GHOST = "<!--[if mso | IE]>"
+_SEAM = b"<![endif]--><!--[if mso | IE]>"
+_GHOST = b"<!--[if mso | IE]>"
 _SECTION = re.compile(
-    r'(<!--\[if mso \| IE\]>|</td></tr></table>)(<table [^>]*>)(?=<tr><td style="line-height:0px;font-size:0px;mso-)'
+    rb'(<!--\[if mso \| IE\]>|</td></tr></table>)(<table [^>]*>)(?=<tr><td style="line-height:0px;font-size:0px;mso-)'
 )
 
 
-def slim(html: str) -> str:
+def slim(html: bytes) -> bytes:
     """The same mail in fewer bytes, about a fifteenth less."""
-    return _joined(html.replace(_SEAM, "")).replace(_GHOST, "<!--[if mso]>")
+    return _joined(html.replace(_SEAM, b"")).replace(_GHOST, b"<!--[if mso]>")
 
 
-def _joined(html: str) -> str:
+def _joined(html: bytes) -> bytes:
     """A section's ghost table that follows one of the same form becomes a row of it."""
-    before = ""
+    before = b""
 
-    def row(found: re.Match[str]) -> str:
+    def row(found: re.Match[bytes]) -> bytes:
         nonlocal before
         same, before = found[1] != _GHOST and found[2] == before, found[2]
-        return "</td></tr>" if same else found[0]
+        return b"</td></tr>" if same else found[0]
 
     return _SECTION.sub(row, html)
