@@ -1,85 +1,12 @@
-"""Every table, as SQLAlchemy Core. worker/store/ledger/ alone writes mailings' states, batches, submissions, deliveries
-and exclusions, other modules the tables they are named for. A change needs a migration and a line in CHANGELOG.md."""
+"""The ledger: mailings, what they say, and who is owed them. worker/store/ledger/ alone writes mailings' states,
+batches, submissions, deliveries and exclusions."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
+from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
 
 from worker.store.instants import Instant
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-UNPUSHED = "pushed_at IS NULL AND reason IN ('complained', 'manual', 'unsubscribed')"
-Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in exactly INTEGER
-
-
-def _only(condition: str) -> dict[str, Any]:
-    """An index of those rows alone."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
-
-
-installation = Table(
-    "installation",
-    metadata,
-    Column("id", Integer, primary_key=True),  # always 1
-    Column("identity", Text),  # random; a copy shares it
-    Column("fenced_reason", Text),  # set: nothing is claimed anywhere (a restored database, for one)
-    Column("ticked_at", Instant),
-    Column("clock_holder", Text),  # the clock process that ticks; others stand by
-    Column("clock_lease_until", Instant),  # on the database's clock
-)
-
-subscribers = Table(
-    "subscribers",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("address", Text, nullable=False),  # empty once erased
-    Column("address_key", Text, unique=True),  # NULL once erased
-    Column("referral_key", Text, index=True),
-    Column("name", Text, nullable=False, server_default=""),
-    Column("plan", Text, nullable=False, server_default="free"),
-    Column("plan_source", Text, nullable=False, server_default=""),  # stripe, comped, gifted, trial, reward
-    Column("plan_ends_at", Instant),
-    Column("status", Text, nullable=False),
-    Column("language", Text, nullable=False, server_default=""),
-    Column("zone", Text, nullable=False, server_default=""),
-    Column("country", Text, nullable=False, server_default=""),
-    Column("referral_code", Text, nullable=False, unique=True),
-    Column("source", Text, nullable=False, server_default=""),  # where the consent came from: import:<file>, form, ...
-    Column("joined_at", Instant, nullable=False),
-    Column("confirmed_at", Instant),
-    Column("unsubscribed_at", Instant),
-)
-
-subscriber_tags = Table(
-    "subscriber_tags",
-    metadata,
-    Column("subscriber_id", Id, ForeignKey("subscribers.id"), primary_key=True),
-    Column("tag", Text, primary_key=True),
-    Index("ix_subscriber_tags_tag", "tag", "subscriber_id"),
-    sqlite_with_rowid=False,
-)
-
-suppressions = Table(
-    "suppressions",
-    metadata,
-    Column("address_key", Text, primary_key=True),
-    Column("reason", Text, nullable=False),
-    Column("suppressed_at", Instant, nullable=False),
-    Column("evidence", Text, nullable=False, server_default=""),  # event:<id>, link, import:<file>, operator, sendgrid
-    Column("pushed_at", Instant),  # when SendGrid's own list was known to have it; NULL: not yet
-    Index("ix_suppressions_unpushed", "suppressed_at", **_only(UNPUSHED)),
-    sqlite_with_rowid=False,
-)
+from worker.store.tables.base import Id, metadata, only
 
 mailings = Table(
     "mailings",
@@ -110,7 +37,7 @@ mailings = Table(
     Column("local_hour", Integer, nullable=False, server_default="0"),  # 1: at `wall_time` in each reader's own zone
     Column("corrects_id", Id),  # only those who have that mailing get this one
     Column("planning_attempts", Integer, nullable=False, server_default="0"),
-    Index("ix_mailings_needs_attention", "id", **_only("needs_attention IS NOT NULL")),  # each tick looks at these few
+    Index("ix_mailings_needs_attention", "id", **only("needs_attention IS NOT NULL")),  # each tick looks at these few
 )
 
 # One row for each try to stage a mailing: a batch id at SendGrid under which its mail waits for the hour.
@@ -228,73 +155,4 @@ exclusions = Table(
     Column("subscriber_id", Id, ForeignKey("subscribers.id"), primary_key=True),
     Column("reason", Text, nullable=False),
     sqlite_with_rowid=False,
-)
-
-events = Table(
-    "events",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("dedupe_key", Text, nullable=False, unique=True),
-    Column("sg_event_id", Text, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("happened_at", Instant, nullable=False),
-    Column("received_at", Instant, nullable=False),
-    Column("address_key", Text),
-    Column("delivery_id", Id, index=True),
-    Column("submission_key", Text),
-    Column("reason", Text, nullable=False, server_default=""),
-    Column("url", Text, nullable=False, server_default=""),
-    Column("status", Text, nullable=False, server_default=""),  # the enhanced status code, 5.1.1 for one
-    Column("classification", Text, nullable=False, server_default=""),  # a bounce's class (domain/event.py)
-    Index("ix_events_came_back", "happened_at", **_only("type IN ('blocked', 'bounced')")),  # read at each of them
-)
-
-# How fast the account may be used, shared by every worker and kept across restarts (store/pace.py).
-rate_buckets = Table(
-    "rate_buckets",
-    metadata,
-    Column("name", Text, primary_key=True),  # a limit or its reserve; account, bulk, prompt (only blocked_until counts)
-    Column("tokens", BigInteger, nullable=False),  # thousandths of a message; below zero: borrowed
-    Column("refilled_at", Instant, nullable=False),
-    Column("blocked_until", Instant),  # a rate limit's reset
-    sqlite_with_rowid=False,
-)
-
-# How far lists kept elsewhere have been read (SendGrid's suppression lists).
-sync_cursors = Table(
-    "sync_cursors",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("position", Text, nullable=False, server_default=""),
-    Column("synced_at", Instant, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-launch_conversions = Table(
-    "launch_conversions",
-    metadata,
-    Column("launch_id", Text, primary_key=True),
-    Column("subscriber_id", Id, ForeignKey("subscribers.id"), primary_key=True),
-    Column("how", Text, nullable=False),  # applied, bought, csv
-    Column("converted_at", Instant, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-launch_mutes = Table(
-    "launch_mutes",
-    metadata,
-    Column("launch_id", Text, primary_key=True),
-    Column("subscriber_id", Id, ForeignKey("subscribers.id"), primary_key=True),
-    Column("muted_at", Instant, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-referrals = Table(
-    "referrals",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("referrer_id", Id, ForeignKey("subscribers.id"), nullable=False, index=True),
-    Column("referred_id", Id, ForeignKey("subscribers.id"), nullable=False, unique=True),
-    Column("recorded_at", Instant, nullable=False),
-    Column("confirmed_at", Instant, index=True),  # each tick looks at the newest
 )

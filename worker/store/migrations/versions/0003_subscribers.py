@@ -1,0 +1,61 @@
+"""Consent in words, preferences, paid time that was granted, erased and merged records, limits on signing up."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    _subscribers()
+    _grants()
+    op.create_table(
+        "signup_counts",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "since", name=op.f("pk_signup_counts")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _subscribers() -> None:
+    for name, default in (("stripe_id", ""), ("consent", ""), ("referrer", ""), ("wants", "everything")):
+        op.add_column("subscribers", sa.Column(name, sa.Text(), server_default=default, nullable=False))
+    for name in ("paused_until", "erased_at"):
+        op.add_column("subscribers", sa.Column(name, sa.BigInteger(), nullable=True))
+    op.add_column("subscribers", sa.Column("merged_into", Id, nullable=True))
+    op.create_index(
+        "ix_subscribers_plan_ends_at",
+        "subscribers",
+        ["plan_ends_at"],
+        sqlite_where=sa.text("plan_ends_at IS NOT NULL"),
+        postgresql_where=sa.text("plan_ends_at IS NOT NULL"),
+    )
+
+
+def _grants() -> None:
+    op.create_table(
+        "grants",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("subscriber_id", Id, nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("months", sa.Integer(), nullable=True),
+        sa.Column("starts_at", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=True),
+        sa.Column("granted_at", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscribers.id"], name=op.f("fk_grants_subscriber_id_subscribers")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_grants")),
+        sa.UniqueConstraint("key", name=op.f("uq_grants_key")),
+    )
+    op.create_index(op.f("ix_grants_subscriber_id"), "grants", ["subscriber_id"])

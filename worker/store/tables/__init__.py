@@ -1,0 +1,59 @@
+"""Every table, as SQLAlchemy Core, by what it is about. Each is written by the modules named for it alone.
+
+A change needs a migration and a line in CHANGELOG.md.
+"""
+
+from worker.store.tables.base import Id, metadata
+from worker.store.tables.ledger import (
+    addressees,
+    batches,
+    deliveries,
+    editions,
+    exclusions,
+    generations,
+    mailings,
+    submissions,
+)
+from worker.store.tables.outside import (
+    events,
+    installation,
+    rate_buckets,
+    sync_cursors,
+)
+from worker.store.tables.people import (
+    UNPUSHED,
+    grants,
+    launch_conversions,
+    launch_mutes,
+    referrals,
+    signup_counts,
+    subscriber_tags,
+    subscribers,
+    suppressions,
+)
+
+__all__ = [
+    "UNPUSHED",
+    "Id",
+    "addressees",
+    "batches",
+    "deliveries",
+    "editions",
+    "events",
+    "exclusions",
+    "generations",
+    "grants",
+    "installation",
+    "launch_conversions",
+    "launch_mutes",
+    "mailings",
+    "metadata",
+    "rate_buckets",
+    "referrals",
+    "signup_counts",
+    "submissions",
+    "subscriber_tags",
+    "subscribers",
+    "suppressions",
+    "sync_cursors",
+]
