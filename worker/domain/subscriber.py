@@ -26,9 +26,21 @@ class SubscriberStatus(StrEnum):
     ERASED = "erased"  # personal data removed; the suppression stays
 
 
+class Wants(StrEnum):
+    """What a reader has asked for."""
+
+    EVERYTHING = "everything"
+    LAUNCHES = "launches"  # announcements alone, not the letter
+
+
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """One row of `subscribers`. `zone` is an IANA name, `language` a BCP 47 tag; both may be empty."""
+    """One row of `subscribers`. `zone` is an IANA name, `language` a BCP 47 tag; both may be empty.
+
+    `source` says where the consent came from (`import:<file>`, `form`), `consent` what proves it, in words; `referrer` who
+    or what brought them, as another platform wrote it. `plan_ends_at` None: without an end. `merged_into`: the id of the
+    record that goes on for them.
+    """
 
     id: int
     address: str
@@ -42,6 +54,18 @@ class Subscriber:
     country: str = ""
     joined_at: datetime | None = None
     tags: frozenset[str] = field(default_factory=frozenset)
+    plan_source: str = ""
+    plan_ends_at: datetime | None = None
+    stripe_id: str = ""
+    source: str = ""
+    consent: str = ""
+    referrer: str = ""
+    wants: Wants = Wants.EVERYTHING
+    paused_until: datetime | None = None
+    confirmed_at: datetime | None = None
+    unsubscribed_at: datetime | None = None
+    erased_at: datetime | None = None
+    merged_into: int | None = None
 
 
 def cut_name(name: str) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from worker.domain.address import address_key, referral_key
-from worker.domain.subscriber import Plan, Subscriber, SubscriberStatus, cut_name
+from worker.domain.subscriber import Plan, Subscriber, SubscriberStatus, Wants, cut_name
 from worker.domain.suppression import OPT_OUTS
 from worker.store.engine import Connection
 from worker.store.suppressions import reasons_for
@@ -47,6 +47,13 @@ class NewSubscriber:
     country: str = ""
     source: str = ""
     tags: frozenset[str] = field(default_factory=frozenset)
+    plan_source: str = ""
+    plan_ends_at: datetime | None = None
+    stripe_id: str = ""
+    consent: str = ""
+    referrer: str = ""
+    wants: Wants = Wants.EVERYTHING
+    paused_until: datetime | None = None
 
 
 def new_referral_code() -> str:
@@ -199,6 +206,13 @@ def _row(key: str, new: NewSubscriber, opted_out: bool) -> dict[str, Any]:
         "zone": new.zone,
         "country": new.country,
         "source": new.source,
+        "plan_source": new.plan_source,
+        "plan_ends_at": new.plan_ends_at,
+        "stripe_id": new.stripe_id,
+        "consent": new.consent,
+        "referrer": new.referrer,
+        "wants": new.wants,
+        "paused_until": new.paused_until,
         "joined_at": new.joined_at,
         "confirmed_at": new.joined_at if status is SubscriberStatus.CONFIRMED else None,
         "unsubscribed_at": new.joined_at if status is SubscriberStatus.UNSUBSCRIBED else None,
@@ -240,4 +254,16 @@ def _subscriber(row: Row[Any], tags: frozenset[str]) -> Subscriber:
         country=row.country,
         joined_at=row.joined_at,
         tags=tags,
+        plan_source=row.plan_source,
+        plan_ends_at=row.plan_ends_at,
+        stripe_id=row.stripe_id,
+        source=row.source,
+        consent=row.consent,
+        referrer=row.referrer,
+        wants=Wants(row.wants),
+        paused_until=row.paused_until,
+        confirmed_at=row.confirmed_at,
+        unsubscribed_at=row.unsubscribed_at,
+        erased_at=row.erased_at,
+        merged_into=row.merged_into,
     )
