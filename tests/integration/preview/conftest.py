@@ -1,8 +1,10 @@
 """A project of one's own and its preview, served on loopback by a thread, with a real child process behind it."""
 
+import shutil
 import threading
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -37,11 +39,27 @@ class Previewed:
                 return Page(refused.code, refused.read().decode(), dict(refused.headers))
 
 
-@pytest.fixture
-def project(tmp_path, sqlite_url):
-    folder = tmp_path / "a project"
+def _laid_out(folder, template):
     folder.mkdir()
-    return copy_project(folder, database_url=sqlite_url, base_url="https://letters.example.com", secret_key=SECRET)
+    shutil.copyfile(template, folder / "broadsheet.db")
+    url = f"sqlite:///{folder / 'broadsheet.db'}"
+    return copy_project(folder, database_url=url, base_url="https://letters.example.com", secret_key=SECRET)
+
+
+@contextmanager
+def _served(project, press):
+    server = preview_server(create_preview(project, press), 0)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield Previewed(f"http://127.0.0.1:{server.server_port}", press)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def project(tmp_path, sqlite_template):
+    return _laid_out(tmp_path / "a project", sqlite_template)
 
 
 @pytest.fixture
@@ -58,10 +76,13 @@ def press(project):
 
 @pytest.fixture
 def preview(project, press):
-    server = preview_server(create_preview(project, press), 0)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield Previewed(f"http://127.0.0.1:{server.server_port}", press)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with _served(project, press) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory, sqlite_template):
+    """A preview of a project that no test changes: one renderer for all of them."""
+    project = _laid_out(tmp_path_factory.mktemp("preview") / "a still project", sqlite_template)
+    with Press(project) as press, _served(project, press) as served:
+        yield served

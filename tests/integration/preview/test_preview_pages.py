@@ -20,8 +20,8 @@ def frames(page):
     return {title: unescape(html) for _sandbox, title, html in found}
 
 
-def test_both_editions_are_shown_in_both_schemes_with_their_text_and_inbox_rows(preview):
-    page = preview.get()
+def test_both_editions_are_shown_in_both_schemes_with_their_text_and_inbox_rows(still):
+    page = still.get()
     assert page.status == 200
     shown = frames(page)
     assert set(shown) == {f"{plan} edition, {scheme}" for plan in ("free", "paid") for scheme in ("light", "dark")}
@@ -35,14 +35,14 @@ def test_both_editions_are_shown_in_both_schemes_with_their_text_and_inbox_rows(
     assert page.body.count('<pre class="text">') == 2
 
 
-def test_a_picture_of_the_project_comes_from_its_folder(preview):
-    assert 'src="/media/ridge.jpg"' in frames(preview.get())["free edition, light"]
-    assert preview.get("/media/ridge.jpg").headers["Content-Type"] == "image/jpeg"
+def test_a_picture_of_the_project_comes_from_its_folder(still):
+    assert 'src="/media/ridge.jpg"' in frames(still.get())["free edition, light"]
+    assert still.get("/media/ridge.jpg").headers["Content-Type"] == "image/jpeg"
 
 
 @pytest.mark.parametrize("name", ["..%2f..%2f.env", ".env", "nope.jpg", "..", "%2e%2e%2f.env"])
-def test_nothing_but_pictures_is_served_from_the_project(preview, name):
-    answer = preview.get(f"/media/{name}")
+def test_nothing_but_pictures_is_served_from_the_project(still, name):
+    answer = still.get(f"/media/{name}")
     assert answer.status == 404
     assert "secret" not in answer.body.lower()
 
@@ -66,8 +66,8 @@ def test_a_subscribers_values_are_shown_and_their_edition_is_marked(preview, pro
 
 
 @pytest.mark.parametrize("address", ["nobody@example.com", "not an address", '"><script>alert(1)</script>'])
-def test_an_address_that_is_not_on_the_list_is_said_and_a_sample_shown(preview, address):
-    page = preview.get(**{"as": address})
+def test_an_address_that_is_not_on_the_list_is_said_and_a_sample_shown(still, address):
+    page = still.get(**{"as": address})
     assert page.status == 200
     assert "not on the list" in page.body
     assert "Good morning Ada" in page.body
@@ -95,8 +95,8 @@ def test_broken_markdown_is_shown_with_its_line_over_the_last_that_rendered_and_
 
 
 @pytest.mark.parametrize("text", ["nope", "launch/nope", "nope/nope", "../../etc", "launch/../../x", "<b>"])
-def test_a_text_that_is_not_there_is_said_on_the_page(preview, text):
-    page = preview.get(text=text)
+def test_a_text_that_is_not_there_is_said_on_the_page(still, text):
+    page = still.get(text=text)
     assert page.status == 200
     assert 'role="alert"' in page.body
     assert "<b>" not in page.body
@@ -184,10 +184,10 @@ def test_a_bug_in_the_renderer_is_said_and_the_same_one_goes_on(project):
         assert press.pid == pid
 
 
-def test_only_this_machine_is_answered_and_nothing_may_frame_or_read_a_page(preview):
-    assert preview.get(headers={"Host": "evil.example.com"}).status == 403
-    assert preview.get("/state", headers={"Host": "evil.example.com:80"}).status == 403
-    headers = preview.get().headers
+def test_only_this_machine_is_answered_and_nothing_may_frame_or_read_a_page(still):
+    assert still.get(headers={"Host": "evil.example.com"}).status == 403
+    assert still.get("/state", headers={"Host": "evil.example.com:80"}).status == 403
+    headers = still.get().headers
     policy = headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "script-src 'self';" in policy
@@ -195,7 +195,7 @@ def test_only_this_machine_is_answered_and_nothing_may_frame_or_read_a_page(prev
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
-def test_mail_is_framed_without_scripts_forms_or_navigation(preview):
-    sandboxes = set(re.findall(r'<iframe [^>]*sandbox="([^"]*)"', preview.get().body))
+def test_mail_is_framed_without_scripts_forms_or_navigation(still):
+    sandboxes = set(re.findall(r'<iframe [^>]*sandbox="([^"]*)"', still.get().body))
     assert sandboxes == {"allow-same-origin allow-popups allow-popups-to-escape-sandbox"}
-    assert preview.get().body.count("<iframe") == preview.get().body.count("sandbox=")
+    assert still.get().body.count("<iframe") == still.get().body.count("sandbox=")
