@@ -35,7 +35,7 @@ def main():
         given.sends = 4 if given.short else 40
     counted = Counted()
     every = [] if given.short else ["--every-point"]
-    arguments = ["-q", "-n", "2", "--dist", "worksteal", str(ROOT / "tests" / "crash"), "--both-databases"]
+    arguments = ["-q", "-n", "3", "--dist", "worksteal", str(ROOT / "tests" / "crash"), "--both-databases"]
     code = int(pytest.main([*arguments, *every, *rest], plugins=[counted]))
     from tests.support.crash_sends import run_sends  # what pytest has a plugin for must not be loaded before it
 
