@@ -193,7 +193,8 @@ def freeze(pid, engine):
         tell(pid, signal.SIGSTOP)
         try:
             with engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA busy_timeout=20")
+                # Long enough for the others to be done with it: only a lock of the frozen one's own stays.
+                connection.exec_driver_sql("PRAGMA busy_timeout=250")
                 connection.rollback()
             return True
         except DatabaseError:
