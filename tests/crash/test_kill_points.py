@@ -9,7 +9,7 @@ from tests.support.crash_catalogue import INTERRUPTED, waits
 from tests.support.crash_driver import Stage, enumerate_all, kill_at_points
 from tests.support.crash_sample import sample
 
-SOME = 9  # points of each scenario without --every-point
+SOME = 6  # points of each scenario without --every-point
 
 
 @pytest.mark.timeout(1800)
