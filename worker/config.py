@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from worker.domain.address import address_key
+from worker.domain.signup import read_networks
 from worker.errors import SettingsError
 
 SENDGRID_LIMIT = 1_000  # personalizations in one request
@@ -41,7 +42,11 @@ class Settings(BaseModel):
     )
     secret_key: SecretStr = Field(
         SecretStr(""),
-        description="Signs unsubscribe and referral links and the login; at least 32 random characters. Changing it breaks links in mail already sent.",
+        description="Signs the links in mail; at least 32 random characters. To change it, keep the old one in SECRET_KEY_BEFORE, or links in mail already sent break.",
+    )
+    secret_key_before: SecretStr = Field(
+        SecretStr(""),
+        description="Earlier values of SECRET_KEY, separated by commas: links they signed go on working. The newest signs.",
     )
     sendgrid_api_key: SecretStr = Field(SecretStr(""), description="SendGrid API key with the Mail Send scope.")
     sendgrid_api_url: str = Field(
@@ -87,6 +92,20 @@ class Settings(BaseModel):
         2,
         description="Bulk workers in use: how many jobs the clock offers for one broadcast, and how many `run` starts.",
     )
+    signup_per_address: Annotated[int, Field(ge=1, le=100)] = Field(
+        5, description="The most confirmations mailed to one address in a day, whoever asks for them."
+    )
+    signup_per_network: Annotated[int, Field(ge=1)] = Field(
+        20, description="The most sign-ups in an hour from one network (an IPv4 /24, an IPv6 /64)."
+    )
+    signup_per_day: Annotated[int, Field(ge=1)] = Field(2_000, description="The most sign-ups in a day in all.")
+    signup_again_minutes: Annotated[float, Field(ge=0, le=1440)] = Field(
+        10.0, description="How long nobody is sent a second confirmation while one is unanswered, in minutes."
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Networks of proxies in front of the web process whose X-Forwarded-For is believed, separated by commas, such as 203.0.113.0/24. Loopback and private networks always are.",
+    )
     ops_username: str = Field("ops", description="Login of /ops/queues.")
     ops_password: SecretStr = Field(SecretStr(""), description="Password of /ops/queues. Empty: the page stays closed.")
     alert_address: str = Field("", description="Who gets mail when a broadcast needs attention; empty: nobody.")
@@ -110,6 +129,12 @@ class Settings(BaseModel):
         if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise ValueError("must be https outside this machine")
         return value.rstrip("/")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        read_networks(value)
+        return value.strip()
 
     @field_validator("alert_address")
     @classmethod
@@ -146,11 +171,22 @@ class Settings(BaseModel):
             return f"{prefix}{(self.project / self.database_url.removeprefix(prefix)).resolve()}"
         return self.database_url
 
+    @property
+    def signing_secrets(self) -> tuple[str, ...]:
+        """`secret_key` and those before it, as worker.render.links.Signer takes them; empty where none is set."""
+        newest = self.secret_key.get_secret_value()
+        before = (one.strip() for one in self.secret_key_before.get_secret_value().split(","))
+        return tuple(dict.fromkeys([newest, *filter(None, before)])) if newest else ()
+
     def require(self, *fields: str) -> None:
         """Raise SettingsError naming every listed field that is empty."""
         missing = [f"{name.upper()}: is not set" for name in fields if not _plain(getattr(self, name))]
         if "secret_key" in fields and 0 < len(self.secret_key.get_secret_value()) < 32:
             missing.append("SECRET_KEY: needs at least 32 characters")
+        if "secret_key" in fields and any(len(one) < 32 for one in self.signing_secrets[1:]):
+            missing.append(
+                "SECRET_KEY_BEFORE: each key in it needs at least 32 characters; they are separated by commas"
+            )
         if missing:
             raise SettingsError(missing)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from worker import sources
@@ -18,6 +18,7 @@ from worker.domain.mailing import Mailing
 from worker.domain.pace import Pace, pace_of
 from worker.domain.publication import Publication
 from worker.domain.segment import Rule
+from worker.domain.signup import SignupLimits
 from worker.domain.subscriber import Plan
 from worker.providers.account import Account
 from worker.providers.base import Provider
@@ -36,6 +37,7 @@ from worker.store.installation import Mark
 from worker.usecases.advance_followups import REFERRAL_SEQUENCE
 from worker.usecases.edition_cache import EditionCache
 from worker.usecases.prepare_mailing import prepare_mailing
+from worker.usecases.take_signups import SignupDesk
 from worker.usecases.terms import Terms
 from worker.usecases.tick import Content
 
@@ -118,7 +120,20 @@ class Context:
     def signer(self) -> Signer:
         """Signs and reads the links in mail."""
         self.settings.require("secret_key")
-        return Signer(self.settings.secret_key.get_secret_value())
+        return Signer(*self.settings.signing_secrets)
+
+    @property
+    def signup_desk(self) -> SignupDesk:
+        """What sign-ups are looked at with."""
+        self.settings.require("secret_key")
+        settings = self.settings
+        limits = SignupLimits(
+            settings.signup_per_address,
+            settings.signup_per_network,
+            settings.signup_per_day,
+            timedelta(minutes=settings.signup_again_minutes),
+        )
+        return SignupDesk(settings.secret_key.get_secret_value(), limits)
 
     @property
     def pace(self) -> Pace:

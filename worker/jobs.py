@@ -13,6 +13,7 @@ from worker.config import load_settings, project_folder
 from worker.context import Context
 from worker.queue.hints import enqueue_hints, fresh_window
 from worker.queue.stopping import deferred_stop
+from worker.usecases.lift_suppressions import lift_suppressions as lift
 from worker.usecases.plan_mailing import plan_mailing as plan
 from worker.usecases.push_suppressions import push_suppressions as push
 from worker.usecases.recall_mailing import free_generations as free
@@ -20,6 +21,7 @@ from worker.usecases.recall_mailing import recall_mailing as recall
 from worker.usecases.stage_mailing import stage_mailing as stage
 from worker.usecases.submit_batches import submit_batches as submit
 from worker.usecases.sync_suppressions import sync_suppressions_daily as sync
+from worker.usecases.take_signups import take_signups as take
 
 
 def plan_mailing(mailing_id: int) -> None:
@@ -67,6 +69,20 @@ def sync_suppressions(_mailing_id: int) -> None:
     """The day's look at SendGrid's suppression lists, both ways."""
     context = _context()
     sync(context.engine, context.lists, datetime.now(UTC))
+
+
+def take_signups(_mailing_id: int) -> None:
+    """Look who waiting sign-ups are about, and ask whoever may be asked."""
+    context = _context()
+    due = take(context.engine, context.signup_desk, datetime.now(UTC))
+    enqueue_hints(context.queue, due, window=fresh_window())
+
+
+def lift_suppressions(_mailing_id: int) -> None:
+    """Take those who came back off SendGrid's list, then off ours."""
+    context = _context()
+    due = lift(context.engine, context.lists, datetime.now(UTC))
+    enqueue_hints(context.queue, due, window=fresh_window())
 
 
 def preload() -> None:

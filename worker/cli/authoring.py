@@ -63,13 +63,13 @@ def render(
     issue = sources.read_issue(settings.project, slug)
     recipient = _subscriber(context, as_address) if as_address else SAMPLE
     # Looking at an issue needs no secret: these links are for nobody unless --as names a reader.
-    secret = settings.secret_key.get_secret_value() or "only for looking, these links open nothing"
+    secrets = settings.signing_secrets or ("only for looking, these links open nothing",)
     written = render_files(
         issue,
         context.publication,
         context.templates,
         gather_facts(context.engine, settings.project, base_url=settings.base_url, now=datetime.now(UTC)),
-        signer=Signer(secret),
+        signer=Signer(*secrets),
         recipient=recipient,
         folder=folder,
     )
@@ -84,7 +84,7 @@ def render(
 
 @app.command(short_help="Look for errors and warnings before anything is sent.")
 def check(
-    slug: Annotated[str, typer.Argument(metavar="[SLUG]", help="Left away: every issue and every step.")] = "",
+    slug: Annotated[str, typer.Argument(metavar="[SLUG]", help="Left away: every issue, step and notice.")] = "",
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -128,6 +128,8 @@ def _every_text(root: Path) -> Iterable[tuple[Issue, str]]:
     for folder in sorted((root / "content" / "sequences").glob("*/")):
         for step in sources.read_steps(root, folder.name):
             yield step.text, "step"
+    for name in sources.list_notices(root):
+        yield sources.read_notice(root, name), name
 
 
 def _subscriber(context: Context, address: str) -> Recipient:

@@ -58,6 +58,9 @@ class SkipReason(StrEnum):
     CONVERTED = "converted"  # applied to the launch, or bought
     MUTED = "muted"  # asked to hear no more of this launch
     UNMERGEABLE = "unmergeable"  # merge values over SendGrid's 10,000 bytes
+    CONFIRMED = "confirmed"  # there is nothing left to ask
+    LAUNCHES_ONLY = "launches_only"  # wants announcements alone
+    PAUSED = "paused"  # until a date of their own
     SERVED = "served"  # has it already, from mail that was thought to be cancelled
 
 

@@ -51,7 +51,9 @@ class Uncertain(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KindRules:
-    """One row of the table of kinds. `unconfirmed`: may reach a subscriber who has not confirmed yet.
+    """One row of the table of kinds. `unconfirmed`: may reach a subscriber who has not confirmed yet. `asks`: asks for
+    consent, so it may reach who unsubscribed and asks to come back, and nobody who has confirmed. `preferences`: what a
+    reader chose (launches only, a pause) holds for it.
 
     `outsiders`: goes to an address written on the delivery, which need not be a subscriber's. `late`: what happens when
     its hour was missed, unless the mailing says otherwise.
@@ -60,6 +62,8 @@ class KindRules:
     queue: Queue
     uncertain: Uncertain
     unconfirmed: bool = False
+    asks: bool = False
+    preferences: bool = True
     outsiders: bool = False
     late: Late = Late.SEND
 
@@ -68,10 +72,10 @@ KINDS: dict[MailingKind, KindRules] = {
     MailingKind.BROADCAST: KindRules(Queue.BULK, Uncertain.HOLD, late=Late.ASK),
     MailingKind.STEP: KindRules(Queue.PROMPT, Uncertain.HOLD, late=Late.ASK),
     MailingKind.REWARD: KindRules(Queue.PROMPT, Uncertain.HOLD),
-    MailingKind.CONFIRMATION: KindRules(Queue.PROMPT, Uncertain.RESEND, unconfirmed=True),
-    MailingKind.WELCOME: KindRules(Queue.PROMPT, Uncertain.HOLD),
-    MailingKind.ALERT: KindRules(Queue.PROMPT, Uncertain.RESEND, outsiders=True),
-    MailingKind.TEST: KindRules(Queue.PROMPT, Uncertain.HOLD, outsiders=True),
+    MailingKind.CONFIRMATION: KindRules(Queue.PROMPT, Uncertain.RESEND, unconfirmed=True, asks=True, preferences=False),
+    MailingKind.WELCOME: KindRules(Queue.PROMPT, Uncertain.HOLD, preferences=False),
+    MailingKind.ALERT: KindRules(Queue.PROMPT, Uncertain.RESEND, preferences=False, outsiders=True),
+    MailingKind.TEST: KindRules(Queue.PROMPT, Uncertain.HOLD, preferences=False, outsiders=True),
 }
 
 
@@ -80,7 +84,7 @@ class Mailing:
     """One row of `mailings`.
 
     `key` is unique and never changes: it is made from ids in front matter, not from names, so that renaming
-    mails nobody again. `source` says what to render: `issue:<id>`, `step:<sequence>/<step id>`. `wall_time`
+    mails nobody again. `source` says what to render: `issue:<id>`, `step:<sequence>/<step id>`, `notice:<name>`. `wall_time`
     (ISO, without offset) and `zone` are the hour as the author wrote it, `send_at` is the same instant. `stage_at`: from
     when on it is handed over ahead of its hour; None: it is not staged. `recall_to`: what it becomes after a recall.
     `corrects_id`: goes only to those who have that mailing in another text. `local_hour`: to each reader when it is

@@ -18,6 +18,12 @@ DROPS: Mapping[str, str] = {
     "invalid_emails": "Invalid",
 }
 
+_BYPASSES: Mapping[str, str] = {
+    "bypass_unsubscribe_management": "unsubscribes",
+    "bypass_spam_management": "spam_reports",
+    "bypass_bounce_management": "bounces",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
@@ -69,7 +75,8 @@ class Suppressions:
     def dropped(self, request: Mapping[str, Any]) -> list[Dropped]:
         """Which personalizations of a request with one recipient each are dropped."""
         with self._lock:
-            listed = {name: self._lists[name] for name in DROPS if self._lists[name]}
+            passed = _passed(request)
+            listed = {name: self._lists[name] for name in DROPS if self._lists[name] and name not in passed}
             if not listed:
                 return []
             above = request.get("custom_args", {})
@@ -81,6 +88,13 @@ class Suppressions:
                 for name in [next((name for name, on in listed.items() if address.lower() in on), None)]
                 if name is not None
             ]
+
+
+def _passed(request: Mapping[str, Any]) -> set[str]:
+    """The lists this request is not held against (mail_settings in the OpenAPI)."""
+    settings = request.get("mail_settings", {})
+    on = {name for name in settings if name.startswith("bypass_") and settings[name].get("enable") is True}
+    return set(DROPS) if "bypass_list_management" in on else {_BYPASSES[name] for name in on if name in _BYPASSES}
 
 
 def without(request: dict[str, Any], dropped: Sequence[Dropped]) -> dict[str, Any]:

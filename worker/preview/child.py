@@ -49,8 +49,8 @@ def _answer(context: Context, question: dict[str, Any]) -> dict[str, Any]:
 def _glass(context: Context) -> Glass:
     settings = context.settings
     # Looking needs no secret: without one, a reader's own links are for nobody.
-    secret = settings.secret_key.get_secret_value() or "only for looking, these links open nothing"
-    return Glass(context.engine, settings.project, settings.base_url, Signer(secret), context.editions)
+    secrets = settings.signing_secrets or ("only for looking, these links open nothing",)
+    return Glass(context.engine, settings.project, settings.base_url, Signer(*secrets), context.editions)
 
 
 if __name__ == "__main__":

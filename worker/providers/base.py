@@ -39,7 +39,8 @@ class Submission:
     """One POST: an edition's content and 1 to 1,000 addressees, in the order refusals are numbered by.
 
     `key` is the submission's opaque id; it comes back with every event. `send_at` and `sendgrid_batch_id` are
-    set for staged mail only. `sandbox` asks for validation without mail.
+    set for staged mail only. `sandbox` asks for validation without mail. `past_opt_outs`: it also goes to who stands on
+    the provider's list of opt-outs, for it asks whether they want to come back.
     """
 
     key: str
@@ -54,6 +55,7 @@ class Submission:
     send_at: datetime | None = None
     sendgrid_batch_id: str | None = None
     sandbox: bool = False
+    past_opt_outs: bool = False
 
 
 class RefusalKind(StrEnum):

@@ -20,7 +20,7 @@ from worker.providers.suppression_lists import Entry, ListName, Page
 
 PAGE_ROWS = 500  # the most in a page (PaginationCommonLimit)
 _GLOBAL = ("asm", "suppressions", "global")
-_MISSING_SCOPE = "; the key needs the scopes suppression.read and asm.suppressions.global.create"
+_MISSING_SCOPE = "; the key needs the scopes suppression.read and asm.suppressions.global.create and .delete"
 _REASONS: dict[ListName, SuppressionReason | None] = {
     ListName.BLOCKS: None,
     ListName.INVALID: SuppressionReason.INVALID,
@@ -53,6 +53,13 @@ class SendGridLists:
         """POST /v3/asm/suppressions/global."""
         answer = self._api.call("POST", _GLOBAL, body={"recipient_emails": list(addresses)})
         if isinstance(answer, ApiAnswer) and answer.status == 201:
+            return Done()
+        return _otherwise(answer)
+
+    def remove(self, address: str) -> Done | Declined | Unreached:
+        """DELETE /v3/asm/suppressions/global/{email}: 204, or 404 for who is not on it."""
+        answer = self._api.call("DELETE", (*_GLOBAL, address))
+        if isinstance(answer, ApiAnswer) and answer.status in (204, 404):
             return Done()
         return _otherwise(answer)
 

@@ -109,8 +109,13 @@ def _message(submission: Submission) -> dict[str, Any]:
         message["send_at"] = int(submission.send_at.timestamp())
     if submission.sendgrid_batch_id is not None:
         message["batch_id"] = submission.sendgrid_batch_id
-    if submission.sandbox:
-        message["mail_settings"] = {"sandbox_mode": {"enable": True}}
+    switches = {
+        "sandbox_mode": submission.sandbox,
+        # The global list of unsubscribes alone: bounces and spam reports are looked at all the same (OpenAPI).
+        "bypass_unsubscribe_management": submission.past_opt_outs,
+    }
+    if any(switches.values()):
+        message["mail_settings"] = {name: {"enable": True} for name, on in switches.items() if on}
     return message
 
 

@@ -1,4 +1,4 @@
-"""The provider's own suppression lists: what stands on them, page by page, and adding addresses to the one for opt-outs.
+"""The provider's own suppression lists: what stands on them, page by page; adding to the one for opt-outs, and taking off.
 
 Every call may be repeated. What becomes of an entry is decided by the use case, not here.
 """
@@ -44,7 +44,7 @@ class Page:
 
 
 class SuppressionLists(Protocol):
-    """Reads the lists, adds to one. `SendGridLists` is one."""
+    """Reads the lists, adds to one and takes off it. `SendGridLists` is one."""
 
     def read(self, name: ListName, since: datetime | None, until: datetime, offset: int) -> Page | Declined | Unreached:
         """The page from row `offset` of those added from `since` (None: ever) to `until`."""
@@ -52,6 +52,10 @@ class SuppressionLists(Protocol):
 
     def add(self, addresses: Sequence[str]) -> Done | Declined | Unreached:
         """Put up to ADD_MOST addresses on the list of opt-outs; those there already count as done."""
+        ...
+
+    def remove(self, address: str) -> Done | Declined | Unreached:
+        """Take one address off the list of opt-outs; one that is not there counts as done."""
         ...
 
 

@@ -68,7 +68,11 @@ def mjml_of(tree: Tree, scene: Scene, templates: Templates, message: str = "issu
 
 def _merge_tags(scene: Scene, message: str) -> MergeTags:
     utm, base_url = scene.publication.utm, scene.facts.base_url
-    counted = utm is not None and message != "notice"  # mail about an account advertises nothing
+    counted = utm is not None and message not in (
+        "notice",
+        "confirmation",
+        "welcome",
+    )  # about an account: nothing to sell
     campaign = Campaign(utm.parameters(scene.text.slug), utm.domains, base_url) if utm and counted else None
     return MergeTags(scene.text.file, base_url, campaign)
 

@@ -2,7 +2,8 @@
 
 A token is base64url of `format byte + packed ids + 12 bytes of keyed BLAKE2b`. Every purpose has its own MAC, so a link
 to the preferences can never be replayed as an unsubscribe. Nothing expires: RFC 8058 wants old mail to be
-able to unsubscribe. What a link does is the web's business. Knows no address and no name.
+able to unsubscribe, so a key that was replaced goes on being read. What a link does is the web's business. Knows no
+address and no name.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import hashlib
 import hmac
 import struct
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from worker.domain.edition import MergeName
@@ -35,6 +37,7 @@ LINK_PATHS = {
     MergeName.MANAGE_LINK: "/m/",
     MergeName.REFERRAL_LINK: "/r/",
     MergeName.APPLY_LINK: "/a/",
+    MergeName.CONFIRM_LINK: "/c/",
 }
 
 
@@ -45,6 +48,7 @@ class Purpose(StrEnum):
     MANAGE = "m"
     APPLY = "a"
     CONFIRM = "c"
+    UNDO = "b"  # back: takes one leaving back
 
 
 #: The letter that is signed with the ids, and where the purpose's 12 bytes start in the 32 of the HMAC. Every message
@@ -54,28 +58,33 @@ _CUTS = {
     Purpose.MANAGE: (b"r", MAC_BYTES),
     Purpose.APPLY: (b"a", 0),
     Purpose.CONFIRM: (b"c", 0),
+    Purpose.UNDO: (b"b", 0),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class LinkIds:
-    """What a token says. `mailing_id` is 0 and `launch_id` empty where the purpose has none."""
+    """What a token says. `mailing_id` is 0 and `launch_id` empty where the purpose has none.
+
+    `moment` (Unix seconds) is when they left, in a token that takes it back; such a token names no mailing.
+    """
 
     subscriber_id: int
     mailing_id: int = 0
     launch_id: str = ""
+    moment: int = 0
 
 
 class Signer:
-    """Makes and reads tokens with one secret. Immutable, so it may be shared by threads and survive a fork."""
+    """Signs with one secret, and reads what that one or an earlier one signed. Immutable, so it may be shared by threads
+    and survive a fork."""
 
-    def __init__(self, secret: str) -> None:
-        if not secret:
+    def __init__(self, secret: str, *before: str) -> None:
+        """`before`: the secrets that were used earlier, in any order. Raises ValueError for an empty one."""
+        if not secret or not all(before):
             raise ValueError("links cannot be signed with an empty secret")
-        # A key of its own, for the same secret also signs the login. Keyed BLAKE2b is a MAC by design (RFC 7693), and
-        # one pass of it costs a third of HMAC-SHA256's four.
-        key = hmac.digest(secret.encode(), b"broadsheet links 1", "sha256")
-        self._keyed = hashlib.blake2b(key=key, digest_size=2 * MAC_BYTES)
+        self._keyed = _keyed(secret)
+        self._all = (self._keyed, *map(_keyed, before))
 
     def unsubscribe_path(self, subscriber_id: int, mailing_id: int) -> str:
         """`/u/<token>`: the one-click unsubscribe of one message."""
@@ -102,9 +111,18 @@ class Signer:
         return _encoded(sent + digest[:MAC_BYTES]), _encoded(sent + digest[MAC_BYTES:])
 
     def confirm_path(self, subscriber_id: int, mailing_id: int = 0) -> str:
-        """`/c/<token>`: confirms a sign-up."""
+        """`/c/<token>`: confirms a sign-up; the mailing says which confirmation it came with."""
+        return "/c/" + self.confirm_token(subscriber_id, mailing_id)
+
+    def confirm_token(self, subscriber_id: int, mailing_id: int) -> str:
+        """Its token."""
         signed = _packed(b"c", subscriber_id, mailing_id)
-        return "/c/" + _encoded(signed[1:] + self._digest(signed)[:MAC_BYTES])
+        return _encoded(signed[1:] + self._digest(signed)[:MAC_BYTES])
+
+    def undo_path(self, subscriber_id: int, left_at: datetime) -> str:
+        """`/b/<token>`: takes back the leaving of that moment, and no other."""
+        signed = _packed(b"b", subscriber_id, int(left_at.timestamp()))
+        return "/b/" + _encoded(signed[1:] + self._digest(signed)[:MAC_BYTES])
 
     def apply_path(self, subscriber_id: int, launch_id: str) -> str:
         """`/a/<token>`: the reader's own link to apply to a launch."""
@@ -128,16 +146,30 @@ class Signer:
             raise _damaged() from None
         sent, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
         letter, cut = _CUTS[purpose]
-        if not hmac.compare_digest(mac, self._digest(letter + sent)[cut : cut + MAC_BYTES]):
+        known = False
+        for keyed in self._all:  # all of them, always: time must not tell which one signed it
+            known |= hmac.compare_digest(mac, _digest(keyed, letter + sent)[cut : cut + MAC_BYTES])
+        if not known:
             raise _damaged()
         if token != _encoded(raw):  # one token, one spelling: base64 leaves up to four spare bits
             raise _damaged()
         return _unpacked(purpose, sent)
 
     def _digest(self, signed: bytes) -> bytes:
-        keyed = self._keyed.copy()
-        keyed.update(signed)
-        return keyed.digest()
+        return _digest(self._keyed, signed)
+
+
+def _keyed(secret: str) -> hashlib.blake2b:
+    # A key of its own, for the same secret also signs the login. Keyed BLAKE2b is a MAC by design (RFC 7693), and
+    # one pass of it costs a third of HMAC-SHA256's four.
+    key = hmac.digest(secret.encode(), b"broadsheet links 1", "sha256")
+    return hashlib.blake2b(key=key, digest_size=2 * MAC_BYTES)
+
+
+def _digest(keyed: hashlib.blake2b, signed: bytes) -> bytes:
+    copy = keyed.copy()
+    copy.update(signed)
+    return copy.digest()
 
 
 def referral_path(referral_code: str) -> str:
@@ -154,10 +186,11 @@ def _packed(purpose: bytes, subscriber_id: int, mailing_id: int) -> bytes:
 def _unpacked(purpose: Purpose, sent: bytes) -> LinkIds:
     """Only ever called with bytes we signed ourselves."""
     match sent[0]:
-        case 1:
-            return LinkIds(*struct.unpack(">II", sent[1:]))
-        case 2:
-            return LinkIds(*struct.unpack(">QQ", sent[1:]))
+        case 1 | 2 as width:
+            first, second = struct.unpack(">II" if width == 1 else ">QQ", sent[1:])
+            if purpose is Purpose.UNDO:
+                return LinkIds(first, moment=second)
+            return LinkIds(first, second)
         case _:
             return LinkIds(int.from_bytes(sent[1:9], "big"), launch_id=sent[9:].decode())
 

@@ -35,7 +35,7 @@ _UNPRINTABLE = re.compile(
 #: A name without one of these shows nothing that could be a name: a dot, a dash, an invisible letter.
 _SHOWN = re.compile(r"[^\W_\u115f\u1160\u3164\uffa0]|[\u2190-\u27ff\u2900-\u2bff\U0001f000-\U0001faff]")
 
-# The cells a recipient's values are picked from, by position: the name for HTML, text and URL, the count, four links.
+# The cells a recipient's values are picked from, by position: the name for HTML, text and URL, the count, five links.
 _NAME = {Place.HTML: 0, Place.TEXT: 1, Place.URL: 2}
 _COUNT = 3
 _LINK = {name: 4 + number for number, name in enumerate(LINK_PATHS)}
@@ -64,6 +64,7 @@ class MergeWriter:
         self._signer, self._mailing_id, self._launch_id = signer, mailing_id, launch_id or ""
         self.counts_referrals = MergeName.REFERRAL_COUNT in names
         self._refers, self._applies = MergeName.REFERRAL_LINK in names, MergeName.APPLY_LINK in names
+        self._confirms = MergeName.CONFIRM_LINK in names
         self._name_in_url = any(tag.name is MergeName.FIRST_NAME and tag.place is Place.URL for tag in tags)
         self._forms = {
             (named, counted): _form(tags, named, counted) for named in (True, False) for counted in (True, False)
@@ -76,15 +77,18 @@ class MergeWriter:
             unsubscribe, manage = _unmarked(unsubscribe), _unmarked(manage)
         refer = _code(recipient.referral_code) if self._refers else ""
         apply = _unmarked(self._signer.apply_token(recipient.subscriber_id, self._launch_id)) if self._applies else ""
+        confirm = (
+            _unmarked(self._signer.confirm_token(recipient.subscriber_id, self._mailing_id)) if self._confirms else ""
+        )
         name = first_name(recipient.name)
         count = str(recipient.referral_count)
         if not name or (name.isalnum() and _SHOWN.match(name) and len(name) <= NAME_LIMIT and not _MARK.search(name)):
             # Letters and digits of any script: nothing to escape but in a URL.
-            cells = [name, name, "", count, unsubscribe, manage, refer, apply]
+            cells = [name, name, "", count, unsubscribe, manage, refer, apply, confirm]
         else:
             name = shown_name(name)
             html, text = _json(_placed(name, Place.HTML)), _json(_placed(name, Place.TEXT))
-            cells = [html, text, "", count, unsubscribe, manage, refer, apply]
+            cells = [html, text, "", count, unsubscribe, manage, refer, apply, confirm]
         if self._name_in_url:
             cells[_NAME[Place.URL]] = _placed(name, Place.URL)
         pieces, pick = self._forms[name != "", recipient.referral_count != 0]

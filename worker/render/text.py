@@ -64,9 +64,11 @@ class _Writer:
         self._links: dict[str, int] = {}
         self._notes: dict[int, Footnote] = {}
         self._outline = Outline()
+        self._message = "issue"
         self._width = WIDTH  # less inside lists and quotes
 
     def letter(self, tree: Tree, message: str) -> str:
+        self._message = message
         parts = [*self._masthead(message), *self.blocks(tree.blocks)]
         if self._notes:
             parts.append(self._underlined("Notes", "-"))
@@ -79,9 +81,9 @@ class _Writer:
     def _masthead(self, message: str) -> list[str]:
         text, publication, day = self._scene.text, self._scene.publication, self._scene.date
         title = self._underlined(text.title, "=")
-        if message == "notice":
+        if message in ("notice", "confirmation"):
             return [title]
-        if message == "step":
+        if message in ("step", "welcome"):
             return [publication.name, title]
         line = f"{day.day} {day:%B %Y} · {publication.author}"
         line += " · for paying readers" if self._scene.plan is Plan.PAID else ""
@@ -221,9 +223,12 @@ class _Writer:
             "—",
             f"{publication.name} · {publication.home}",
             *publication.postal_address.splitlines(),
-            f"What you receive: {self._merge(MergeName.MANAGE_LINK)}",
-            f"Unsubscribe: {self._merge(MergeName.UNSUBSCRIBE_LINK)}",
         ]
+        if self._message == "confirmation":  # nobody receives anything yet
+            lines.append(f"Never ask this address again: {self._merge(MergeName.UNSUBSCRIBE_LINK)}")
+        else:
+            lines.append(f"What you receive: {self._merge(MergeName.MANAGE_LINK)}")
+            lines.append(f"Unsubscribe: {self._merge(MergeName.UNSUBSCRIBE_LINK)}")
         return "\n".join(wrap(line) for line in lines)
 
     def _merge(self, name: MergeName) -> str:

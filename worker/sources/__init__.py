@@ -7,6 +7,7 @@ from worker.sources.emails import read_templates, read_theme
 from worker.sources.issues import list_issues, new_issue, read_issue
 from worker.sources.launches import read_launches
 from worker.sources.media import find_picture, read_picture
+from worker.sources.notices import list_notices, read_notice
 from worker.sources.picture_sizes import read_picture_sizes
 from worker.sources.publication import read_publication
 from worker.sources.samples import read_sample
@@ -15,9 +16,11 @@ from worker.sources.steps import read_steps
 __all__ = [
     "find_picture",
     "list_issues",
+    "list_notices",
     "new_issue",
     "read_issue",
     "read_launches",
+    "read_notice",
     "read_picture",
     "read_picture_sizes",
     "read_publication",

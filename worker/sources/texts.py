@@ -1,4 +1,4 @@
-"""Texts by the names a person gives them: an issue's slug, or `sequence/step`. Listing opens no file, so a broken one is listed too."""
+"""Texts by the names a person gives them: an issue's slug, `sequence/step`, or `notices/name`. Listing opens no file, so a broken one is listed too."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from worker.domain.issue import Issue
 from worker.errors import UnknownIssue
 from worker.sources.files import read_text
 from worker.sources.issues import read_issue
+from worker.sources.notices import FOLDER, list_notices, read_notice
 from worker.sources.steps import read_steps
 
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}-(?=.)")
 
 
 def list_text_names(project: Path) -> list[str]:
-    """Issues, newest first by the date in their file names, then the steps of every sequence."""
+    """Issues, newest first by the date in their file names, then the steps of every sequence, then the notices."""
     issues = sorted(_stems(project / "content" / "issues"), reverse=True)
     folders = sorted(path for path in (project / "content" / "sequences").glob("*/") if path.is_dir())
     slugs = [_DATE.sub("", stem) for stem in issues]
     # Two issues may have one slug; then the whole file name tells them apart.
     named = [slug if slugs.count(slug) == 1 else stem for slug, stem in zip(slugs, issues, strict=True)]
-    return [*named, *(f"{folder.name}/{stem}" for folder in folders for stem in sorted(_stems(folder)))]
+    steps = [f"{folder.name}/{stem}" for folder in folders for stem in sorted(_stems(folder))]
+    return [*named, *steps, *(f"{FOLDER}/{name}" for name in list_notices(project))]
 
 
 def read_named_text(project: Path, name: str) -> tuple[Issue, str]:
@@ -29,6 +31,8 @@ def read_named_text(project: Path, name: str) -> tuple[Issue, str]:
     sequence, slash, step_name = name.partition("/")
     if not slash:
         return read_issue(project, name), "issue"
+    if sequence == FOLDER:
+        return read_notice(project, step_name), step_name
     for step in read_steps(project, sequence):
         if step_name in (step.text.slug, step.id):
             return step.text, "step"

@@ -15,7 +15,7 @@ from worker.store.tables import UNPUSHED, generations, mailings, subscribers, su
 CHUNK = 500
 Place = tuple[datetime, str]
 
-_UNPUSHED = text(UNPUSHED)  # as the index has it
+_UNPUSHED = and_(text(UNPUSHED), suppressions.c.return_asked_at.is_(None))  # the first as the index has it
 _WAITING = (MailingStatus.STAGED, MailingStatus.RECALLING)
 
 
@@ -69,7 +69,9 @@ def consents(connection: Connection, address_keys: Collection[str]) -> dict[str,
             subscribers.c.status == SubscriberStatus.CONFIRMED,
             subscribers.c.confirmed_at.is_not(None),
             subscribers.c.source.not_like("import:%"),
-            ~exists().where(suppressions.c.address_key == subscribers.c.address_key),
+            ~exists().where(
+                suppressions.c.address_key == subscribers.c.address_key, suppressions.c.return_asked_at.is_(None)
+            ),
         )
         found.update({row.address_key: row.confirmed_at for row in connection.execute(query)})
     return found

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from worker.store.consent import surviving
 from worker.store.engine import Engine, writing
 from worker.store.launches import convert
-from worker.store.subscribers import by_id
 
 
 def apply_to_launch(engine: Engine, launch_id: str, subscriber_id: int, now: datetime) -> bool:
     """Record the application; True if it is new. A subscriber who is not here any more changes nothing."""
     with writing(engine) as connection:
-        if by_id(connection, subscriber_id) is None:
+        subscriber = surviving(connection, subscriber_id)
+        if subscriber is None:
             return False
-        return convert(connection, launch_id, subscriber_id, "applied", now)
+        return convert(connection, launch_id, subscriber.id, "applied", now)

@@ -59,11 +59,13 @@ def gather_facts(engine: Engine, project: Path, *, base_url: str, now: datetime)
 def find_text(project: Path, source: str) -> tuple[Issue, str]:
     """The text a mailing's `source` names, and which message layout it takes.
 
-    `issue:<id>` is an issue, `step:<sequence>/<step id>` a step of a sequence.
+    `issue:<id>` is an issue, `step:<sequence>/<step id>` a step of a sequence, `notice:<name>` a notice.
     """
     kind, _, name = source.partition(":")
     if kind == "issue":
         return sources.read_issue(project, name), "issue"
+    if kind == "notice":
+        return sources.read_notice(project, name), name
     sequence, _, step_id = name.partition("/")
     for step in sources.read_steps(project, sequence):
         if step.id == step_id:

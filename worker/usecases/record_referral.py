@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from worker.domain.address import referral_key
 from worker.domain.subscriber import SubscriberStatus
-from worker.store.engine import Engine, writing
+from worker.store.engine import Connection, Engine, writing
 from worker.store.referrals import add_referral, confirm_referral, is_same_person
 from worker.store.subscribers import by_id, by_referral_code
 
@@ -31,17 +31,22 @@ class ReferralAnswer(StrEnum):
 def record_referral(engine: Engine, referral_code: str, referred_id: int, now: datetime) -> ReferralAnswer:
     """Credit the reader with this code for a new subscriber; repeating it answers `already_referred`."""
     with writing(engine) as connection:
-        referrer = by_referral_code(connection, referral_code)
-        if referrer is None or referrer.status is SubscriberStatus.ERASED:
-            return ReferralAnswer.UNKNOWN_CODE
-        referred = by_id(connection, referred_id)
-        if referred is None or referred.status is SubscriberStatus.ERASED:
-            return ReferralAnswer.UNKNOWN_SUBSCRIBER
-        if referrer.id == referred.id or referral_key(referrer.address) == referral_key(referred.address):
-            return ReferralAnswer.SELF
-        if is_same_person(connection, referred.id):
-            return ReferralAnswer.ALIAS
-        if not add_referral(connection, referrer.id, referred.id, now):
-            return ReferralAnswer.ALREADY_REFERRED
-        confirmed = confirm_referral(connection, referred.id, now)
-        return ReferralAnswer.CONFIRMED if confirmed else ReferralAnswer.PENDING
+        return credit_referrer(connection, referral_code, referred_id, now)
+
+
+def credit_referrer(connection: Connection, referral_code: str, referred_id: int, now: datetime) -> ReferralAnswer:
+    """The same within a transaction of the caller's."""
+    referrer = by_referral_code(connection, referral_code)
+    if referrer is None or referrer.status is SubscriberStatus.ERASED:
+        return ReferralAnswer.UNKNOWN_CODE
+    referred = by_id(connection, referred_id)
+    if referred is None or referred.status is SubscriberStatus.ERASED:
+        return ReferralAnswer.UNKNOWN_SUBSCRIBER
+    if referrer.id == referred.id or referral_key(referrer.address) == referral_key(referred.address):
+        return ReferralAnswer.SELF
+    if is_same_person(connection, referred.id):
+        return ReferralAnswer.ALIAS
+    if not add_referral(connection, referrer.id, referred.id, now):
+        return ReferralAnswer.ALREADY_REFERRED
+    confirmed = confirm_referral(connection, referred.id, now)
+    return ReferralAnswer.CONFIRMED if confirmed else ReferralAnswer.PENDING

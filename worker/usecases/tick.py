@@ -24,12 +24,14 @@ from worker.store.ledger.staging import due_for_id, leave_late
 from worker.store.ledger.sweep import sweep
 from worker.usecases.advance_followups import advance_followups
 from worker.usecases.due import Due
+from worker.usecases.lift_suppressions import lift_due
 from worker.usecases.push_suppressions import push_due
 from worker.usecases.raise_alerts import raise_alerts
 from worker.usecases.rederive_hours import rederive_hours
 from worker.usecases.review_pace import in_turn, review_blocks
 from worker.usecases.stage_mailing import decide_uncertain
 from worker.usecases.sync_suppressions import sync_due
+from worker.usecases.take_signups import signups_due
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def tick(
     with reading(engine) as connection:
         if fenced_reason(connection) is not None:
             return []
-        synced = [*push_due(connection, at), *sync_due(connection, at)] if lists else []
+        synced = [*lift_due(connection, at), *push_due(connection, at), *sync_due(connection, at)] if lists else []
+        synced += signups_due(connection)
         staging = [Due("stage_mailing", mailing_id, Queue.PROMPT) for mailing_id in due_for_id(connection)]
         staging += [Due("recall_mailing", mailing_id, Queue.PROMPT) for mailing_id in due_for_recall(connection)]
         staging += [

@@ -1,4 +1,4 @@
-"""Unsubscribe: a reader leaves by their own link, at once and for good. Repeating it changes nothing.
+"""Unsubscribe: a reader leaves by their own link, at once and until they say otherwise. Repeating it changes nothing.
 
 Deliveries are not touched: `start` in the ledger reads consent again just before each call.
 """
@@ -9,18 +9,19 @@ from datetime import datetime
 
 from worker.domain.subscriber import SubscriberStatus
 from worker.domain.suppression import Suppression, SuppressionReason
+from worker.store.consent import surviving
 from worker.store.engine import Engine, writing
-from worker.store.subscribers import by_id
 from worker.store.suppressions import suppress
 
 
 def unsubscribe(engine: Engine, subscriber_id: int, now: datetime, evidence: str = "link") -> bool:
     """Suppress the subscriber's address and set their status; True if this call was what changed it.
 
-    Somebody erased or unknown has no address here any more: nothing is left to do, and that is no error.
+    The link of a record that was merged into another one leaves for that one. Somebody erased or unknown has no address
+    here any more: nothing is left to do, and that is no error.
     """
     with writing(engine) as connection:
-        subscriber = by_id(connection, subscriber_id)
+        subscriber = surviving(connection, subscriber_id)
         if subscriber is None or not subscriber.address_key:
             return False
         left = Suppression(subscriber.address_key, SuppressionReason.UNSUBSCRIBED, now, evidence)

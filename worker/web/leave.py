@@ -1,19 +1,24 @@
-"""Leaving: a page with a button, and the POST behind it, which is also RFC 8058's one-click address.
+"""Leaving: a page with a button, and the POST behind it, which is also RFC 8058's one-click address. And taking it back.
 
 The link alone says who and what, so the POST needs no cookie, no body of a certain form and no redirect: mail
 clients send `List-Unsubscribe=One-Click` as multipart or urlencoded, and whatever they send, they mean to leave.
+What takes it back is a link of its own, shown on the page after leaving alone: the one in the mail, which a forwarded
+letter carries too, subscribes nobody.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from flask.typing import ResponseReturnValue
 
 from worker.domain.subscriber import Plan
-from worker.queue.hints import clock_window, enqueue_hints
+from worker.queue.hints import clock_window
 from worker.render.links import Purpose
+from worker.store.consent import surviving
 from worker.store.engine import reading
-from worker.store.subscribers import by_id
 from worker.usecases.push_suppressions import push_due
+from worker.usecases.undo_leaving import may_undo, undo_leaving
 from worker.usecases.unsubscribe import unsubscribe
 from worker.web.site import Site
 
@@ -30,20 +35,51 @@ def leave(site: Site, token: str) -> ResponseReturnValue:
     evidence = f"link:mailing {ids.mailing_id}" if ids.mailing_id else "link"
     unsubscribe(site.context.engine, ids.subscriber_id, site.now(), evidence)
     _tell_sendgrid(site)
-    return site.page("left.html", pays=pays(site, ids.subscriber_id))
+    return site.page(
+        "left.html", pays=pays(site, ids.subscriber_id), undo_path=_undo_path(site, ids.subscriber_id), left=True
+    )
+
+
+def ask_undo(site: Site, token: str) -> ResponseReturnValue:
+    """The page that would take it back, where it still can be. It changes nothing."""
+    ids = site.signer.read(token, Purpose.UNDO)
+    return site.page("left.html", pays=False, undo_path=_undo_path(site, ids.subscriber_id), left=True)
+
+
+def undo(site: Site, token: str) -> ResponseReturnValue:
+    """Take it back; answers 200 however often it comes."""
+    ids = site.signer.read(token, Purpose.UNDO)
+    left_at = _instant(ids.moment)
+    done, due = undo_leaving(site.context.engine, ids.subscriber_id, left_at, site.now())
+    site.offer(due)
+    if done:
+        return site.page("back.html", manage_path=site.signer.manage_path(ids.subscriber_id))
+    return site.page("left.html", pays=False, undo_path="", left=False)
+
+
+def _instant(moment: int) -> datetime:
+    """A token says what we signed, so this is a moment of ours; one out of range is that of nobody's leaving."""
+    return datetime.fromtimestamp(moment if moment < 2**33 else 0, UTC)
+
+
+def _undo_path(site: Site, subscriber_id: int) -> str:
+    """Where the button that takes it back leads; empty where it cannot be."""
+    subscriber = may_undo(site.context.engine, subscriber_id, site.now())
+    if subscriber is None or subscriber.unsubscribed_at is None:
+        return ""
+    return site.signer.undo_path(subscriber.id, subscriber.unsubscribed_at)
 
 
 def _tell_sendgrid(site: Site) -> None:
     """Mail that waits at SendGrid must not reach who has just left. Without a queue the clock offers it a moment later."""
-    context, now = site.context, site.now()
-    with reading(context.engine) as connection:
+    now = site.now()
+    with reading(site.context.engine) as connection:
         due = push_due(connection, now)
-    if due and context.settings.redis_url:
-        enqueue_hints(context.queue, due, window=clock_window(now))
+    site.offer(due, window=clock_window(now))
 
 
 def pays(site: Site, subscriber_id: int) -> bool:
     """Whether the page should say how to end a payment, which leaving does not."""
     with reading(site.context.engine) as connection:
-        subscriber = by_id(connection, subscriber_id)
+        subscriber = surviving(connection, subscriber_id)
     return subscriber is not None and subscriber.plan is Plan.PAID

@@ -1,4 +1,4 @@
-"""A referrer's public link: an invitation. It shows a first name at most, sets nothing and counts nothing."""
+"""A referrer's public link: an invitation with the sign-up form. It shows a first name at most, and counts nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from worker.domain.subscriber import SubscriberStatus, first_name
 from worker.store.engine import reading
 from worker.store.subscribers import by_referral_code
 from worker.web.site import Site
+from worker.web.subscribe import form_page
 
 
 def show(site: Site, code: str) -> ResponseReturnValue:
@@ -18,4 +19,4 @@ def show(site: Site, code: str) -> ResponseReturnValue:
     if referrer is None:
         abort(404)
     stays = referrer.status is SubscriberStatus.CONFIRMED
-    return site.page("recommend.html", referrer=first_name(referrer.name) if stays else "")
+    return form_page(site, referrer.referral_code, referrer=first_name(referrer.name) if stays else "")

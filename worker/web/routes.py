@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flask.typing import ResponseReturnValue
 
-from worker.web import apply, health, home, leave, manage, ops, recommend, webhook
+from worker.web import apply, confirm, health, home, leave, manage, ops, recommend, subscribe, webhook
 
 View = Callable[..., ResponseReturnValue]
 
@@ -28,11 +28,18 @@ ROUTES: tuple[Route, ...] = (
     # a reader, known by the link alone
     Route("leave_page", ("GET",), "/u/<token>", leave.ask),
     Route("leave", ("POST",), "/u/<token>", leave.leave),
+    Route("undo_page", ("GET",), "/b/<token>", leave.ask_undo),
+    Route("undo", ("POST",), "/b/<token>", leave.undo),
     Route("manage", ("GET",), "/m/<token>", manage.show),
+    Route("choose", ("POST",), "/m/<token>", manage.choose),
+    Route("confirm_page", ("GET",), "/c/<token>", confirm.ask),
+    Route("confirm", ("POST",), "/c/<token>", confirm.press),
     Route("apply_page", ("GET",), "/a/<token>", apply.ask),
     Route("apply", ("POST",), "/a/<token>", apply.apply),
     # anybody
     Route("home", ("GET",), "/", home.show),
+    Route("subscribe_page", ("GET",), "/subscribe", subscribe.ask),
+    Route("subscribe", ("POST",), "/subscribe", subscribe.subscribe),
     Route("recommend", ("GET",), "/r/<code>", recommend.show),
     # a machine that watches this one
     Route("healthz", ("GET",), "/healthz", health.alive),

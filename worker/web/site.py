@@ -7,10 +7,9 @@ masthead falls back to plain words instead of failing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flask import make_response, render_template
@@ -19,12 +18,15 @@ from flask.wrappers import Response
 from worker.domain.publication import Publication
 from worker.errors import BroadsheetError
 from worker.logs import say
+from worker.queue.hints import Hint, enqueue_hints, fresh_window
 from worker.render.links import Signer
 
 if TYPE_CHECKING:
     from worker.context import Context
 
 log = logging.getLogger("broadsheet.web")
+
+SUBSCRIBE = "/subscribe"
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,11 @@ class Masthead:
     author: str = ""
     description: str = ""
     home: str = ""
-    subscribe: str = ""  # where one subscribes; empty where the author named no such link
+    subscribe: str = SUBSCRIBE  # where one subscribes: the author's own page, or ours
     billing: str = ""  # where a paying reader ends the payment
     reply_to: str = ""
     postal_address: str = ""
+    zone: str = "UTC"  # whose calendar days are meant
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,10 @@ class Site:
     context: Context
     now: Callable[[], datetime]
 
-    @cached_property
+    @property
     def signer(self) -> Signer:
         """Reads and makes the links of this installation."""
-        return Signer(self.context.settings.secret_key.get_secret_value())
+        return self.context.signer
 
     @property
     def masthead(self) -> Masthead:
@@ -63,6 +66,11 @@ class Site:
             problem = broken.what if isinstance(broken, BroadsheetError) else type(broken).__name__
             say(log, logging.ERROR, "publication unreadable", problem=problem)
             return Masthead()
+
+    def offer(self, due: Sequence[Hint], window: str | None = None) -> None:
+        """Enqueue what a use case asked for. Without a queue the clock finds it a moment later."""
+        if due and self.context.settings.redis_url:
+            enqueue_hints(self.context.queue, due, window=window or fresh_window())
 
     def page(self, template: str, status: int = 200, **values: object) -> Response:
         """A rendered page; every template extends base.html."""
@@ -76,8 +84,9 @@ def _masthead(publication: Publication) -> Masthead:
         author=publication.author,
         description=publication.description,
         home=publication.home,
-        subscribe=publication.links.get("subscribe", ""),
-        billing=publication.links.get("billing", ""),
+        subscribe=publication.links.get("subscribe", SUBSCRIBE),
+        billing=publication.links.get("billing") or publication.links.get("payment", ""),
+        zone=publication.slot.zone,
         reply_to=publication.reply_to,
         postal_address=publication.postal_address,
     )

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Text, case, exists, literal, null
+from sqlalchemy import ColumnElement, Text, and_, case, exists, literal, null, or_
 
 from worker.domain.delivery import SkipReason
 from worker.domain.mailing import KINDS, MailingKind
-from worker.domain.subscriber import SubscriberStatus
+from worker.domain.subscriber import SubscriberStatus, Wants
 from worker.domain.suppression import SuppressionReason
+from worker.store.instants import DatabaseNow
 from worker.store.tables import launch_conversions, launch_mutes, subscribers, suppressions
 
 
@@ -39,6 +40,15 @@ def _suppressed(reason: SuppressionReason) -> Callable[[Asking], ColumnElement[b
     return lambda asking: suppressions.c.reason == reason.value
 
 
+def _unsubscribed(asking: Asking) -> ColumnElement[bool] | None:
+    """Who left is asked whether they come back, where somebody asked for that in their name; nothing else reaches them."""
+    rules = KINDS[asking.kind]
+    if rules.asks:
+        return None
+    left = suppressions.c.reason == SuppressionReason.UNSUBSCRIBED.value
+    return left if rules.outsiders else or_(left, subscribers.c.status == SubscriberStatus.UNSUBSCRIBED.value)
+
+
 def _has_status(status: SubscriberStatus) -> Callable[[Asking], ColumnElement[bool] | None]:
     return lambda asking: None if KINDS[asking.kind].outsiders else subscribers.c.status == status.value
 
@@ -46,6 +56,24 @@ def _has_status(status: SubscriberStatus) -> Callable[[Asking], ColumnElement[bo
 def _unconfirmed(asking: Asking) -> ColumnElement[bool] | None:
     rules = KINDS[asking.kind]
     return None if rules.unconfirmed or rules.outsiders else subscribers.c.status == SubscriberStatus.PENDING.value
+
+
+def _confirmed(asking: Asking) -> ColumnElement[bool] | None:
+    return subscribers.c.status == SubscriberStatus.CONFIRMED.value if KINDS[asking.kind].asks else None
+
+
+def _launches_only(asking: Asking) -> ColumnElement[bool] | None:
+    """What belongs to no launch does not go to who wants launches alone."""
+    if not KINDS[asking.kind].preferences or asking.launch_id is not None:
+        return None
+    return subscribers.c.wants == Wants.LAUNCHES.value
+
+
+def _paused(asking: Asking) -> ColumnElement[bool] | None:
+    if not KINDS[asking.kind].preferences:
+        return None
+    until = subscribers.c.paused_until
+    return and_(until.is_not(None), until > DatabaseNow())
 
 
 def _converted(asking: Asking) -> ColumnElement[bool] | None:
@@ -67,14 +95,16 @@ def _muted(asking: Asking) -> ColumnElement[bool] | None:
 RULES: tuple[SkipRule, ...] = (
     SkipRule(SkipReason.ERASED, _has_status(SubscriberStatus.ERASED)),
     SkipRule(SkipReason.COMPLAINED, _suppressed(SuppressionReason.COMPLAINED)),
-    SkipRule(SkipReason.UNSUBSCRIBED, _suppressed(SuppressionReason.UNSUBSCRIBED)),
-    SkipRule(SkipReason.UNSUBSCRIBED, _has_status(SubscriberStatus.UNSUBSCRIBED)),
+    SkipRule(SkipReason.UNSUBSCRIBED, _unsubscribed),
     SkipRule(SkipReason.BOUNCED, _suppressed(SuppressionReason.BOUNCED)),
     SkipRule(SkipReason.INVALID, _suppressed(SuppressionReason.INVALID)),
     SkipRule(SkipReason.MANUAL, _suppressed(SuppressionReason.MANUAL)),
     SkipRule(SkipReason.UNCONFIRMED, _unconfirmed),
+    SkipRule(SkipReason.CONFIRMED, _confirmed),
     SkipRule(SkipReason.CONVERTED, _converted),
     SkipRule(SkipReason.MUTED, _muted),
+    SkipRule(SkipReason.LAUNCHES_ONLY, _launches_only),
+    SkipRule(SkipReason.PAUSED, _paused),
 )
 
 

@@ -61,7 +61,7 @@ addressees = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("mailing_id", Id, ForeignKey("mailings.id"), nullable=False, index=True),
-    Column("subscriber_id", Id, ForeignKey("subscribers.id")),
+    Column("subscriber_id", Id, ForeignKey("subscribers.id"), index=True),
     Column("address", Text),
     Column("plan", Text, nullable=False),
 )

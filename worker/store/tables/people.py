@@ -80,6 +80,18 @@ signup_counts = Table(
     sqlite_with_rowid=False,
 )
 
+# Sign-ups that a form took and no job has looked at yet. Gone with the transaction that acts on them.
+signups = Table(
+    "signups",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("referral_code", Text, nullable=False, server_default=""),
+    Column("page", Text, nullable=False, server_default=""),  # where the form stood
+    Column("asked_at", Instant, nullable=False),
+)
+
 suppressions = Table(
     "suppressions",
     metadata,
@@ -88,7 +100,11 @@ suppressions = Table(
     Column("suppressed_at", Instant, nullable=False),
     Column("evidence", Text, nullable=False, server_default=""),  # event:<id>, link, import:<file>, operator, sendgrid
     Column("pushed_at", Instant),  # when SendGrid's own list was known to have it; NULL: not yet
+    # They have come back: the row holds until SendGrid's list has let them go.
+    Column("return_asked_at", Instant),
+    Column("return_evidence", Text, nullable=False, server_default=""),
     Index("ix_suppressions_unpushed", "suppressed_at", **only(UNPUSHED)),
+    Index("ix_suppressions_returning", "return_asked_at", **only("return_asked_at IS NOT NULL")),
     sqlite_with_rowid=False,
 )
 

@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", "since", name=op.f("pk_signup_counts")),
         sqlite_with_rowid=False,
     )
+    _signing_up_and_coming_back()
 
 
 def _subscribers() -> None:
@@ -59,3 +60,26 @@ def _grants() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_grants_key")),
     )
     op.create_index(op.f("ix_grants_subscriber_id"), "grants", ["subscriber_id"])
+
+
+def _signing_up_and_coming_back() -> None:
+    op.create_table(
+        "signups",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("referral_code", sa.Text(), server_default="", nullable=False),
+        sa.Column("page", sa.Text(), server_default="", nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signups")),
+    )
+    op.add_column("suppressions", sa.Column("return_asked_at", sa.BigInteger(), nullable=True))
+    op.add_column("suppressions", sa.Column("return_evidence", sa.Text(), server_default="", nullable=False))
+    op.create_index(
+        "ix_suppressions_returning",
+        "suppressions",
+        ["return_asked_at"],
+        sqlite_where=sa.text("return_asked_at IS NOT NULL"),
+        postgresql_where=sa.text("return_asked_at IS NOT NULL"),
+    )
+    op.create_index(op.f("ix_addressees_subscriber_id"), "addressees", ["subscriber_id"])

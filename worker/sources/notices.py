@@ -1,0 +1,34 @@
+"""Notices: short mail about a reader's own subscription, `content/notices/<name>.md`. Their names are a closed list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from worker.domain.issue import Issue
+from worker.errors import SourceError
+from worker.sources.frontmatter import Sheet
+from worker.sources.issues import issue_of
+
+FOLDER = "notices"
+NOTICES = ("confirmation", "welcome")  # each with a layout of its name in emails/messages/
+_KEYS = frozenset({"title", "subject", "preview", "silence", "language"})
+
+
+def read_notice(project: Path, name: str) -> Issue:
+    """The text of a notice. SourceError where there is none, or where it cannot be read."""
+    file = f"content/{FOLDER}/{name}.md"
+    if name not in NOTICES:
+        raise SourceError("there is no such notice", file=file, fix=f"the notices are: {', '.join(NOTICES)}")
+    path = project / "content" / FOLDER / f"{name}.md"
+    if not path.is_file():
+        fix = "write it as docs/authoring.md shows, then resume the mailings that wait for it"
+        raise SourceError("nobody can sign up without this text", file=file, fix=fix)
+    sheet = Sheet.read(project, path, _KEYS)
+    return issue_of(replace(sheet, values={**sheet.values, "id": name}), name)
+
+
+def list_notices(project: Path) -> Sequence[str]:
+    """The names of those that are written."""
+    return [name for name in NOTICES if (project / "content" / FOLDER / f"{name}.md").is_file()]

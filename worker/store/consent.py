@@ -1,0 +1,148 @@
+"""Consent: a subscriber confirms, chooses what they receive, and comes back after leaving.
+
+Each move is one UPDATE that names what it found, so two at once make one. Somebody who comes back stays suppressed
+(`return_asked_at`) until the provider's own list has let them go; whether they may then be mailed, their status says,
+so leaving again in between wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from worker.domain.subscriber import Subscriber, SubscriberStatus, Wants, cut_name
+from worker.domain.suppression import SuppressionReason
+from worker.store.engine import Connection
+from worker.store.subscribers import by_id
+from worker.store.tables import subscribers, suppressions
+
+FORM = "form"  # the source of consent given on a page of ours
+_MERGES = 10  # records of one person, each merged into the next
+_LEFT = SuppressionReason.UNSUBSCRIBED.value
+
+
+class Returning(NamedTuple):
+    """Somebody who has come back, and whom the provider's list may still hold. `evidence` is how we know."""
+
+    address_key: str
+    asked_at: datetime
+    evidence: str
+
+
+class Held(NamedTuple):
+    """A suppression as the reader's page needs it."""
+
+    reason: SuppressionReason
+    evidence: str
+    returning: bool
+
+
+def surviving(connection: Connection, subscriber_id: int) -> Subscriber | None:
+    """The subscriber a link acts on: the one it names, or the record that one was merged into. None: there is none."""
+    found = by_id(connection, subscriber_id)
+    for _ in range(_MERGES):
+        if found is None or found.merged_into is None:
+            return found
+        found = by_id(connection, found.merged_into)
+    return None
+
+
+def held(connection: Connection, address_key: str) -> Held | None:
+    """Why an address is not mailed; None where nothing suppresses it."""
+    columns = (suppressions.c.reason, suppressions.c.evidence, suppressions.c.return_asked_at)
+    row = connection.execute(select(*columns).where(suppressions.c.address_key == address_key)).first()
+    return None if row is None else Held(SuppressionReason(row[0]), row[1], row[2] is not None)
+
+
+def ask_anew(connection: Connection, subscriber_id: int, name: str, consent: str) -> bool:
+    """The newest sign-up of a pending subscriber: its name, if it gave one, and its evidence. Nobody else changes."""
+    values = {"consent": consent} | ({"name": cut_name(name)} if name else {})
+    return _only(connection, subscriber_id, SubscriberStatus.PENDING, values)
+
+
+def confirm_pending(connection: Connection, subscriber_id: int, now: datetime, consent: str) -> bool:
+    """A pending subscriber has confirmed; True if this call did it."""
+    values = {"status": SubscriberStatus.CONFIRMED, "confirmed_at": now, "unsubscribed_at": None, "consent": consent}
+    return _only(connection, subscriber_id, SubscriberStatus.PENDING, values)
+
+
+def rename(connection: Connection, subscriber_id: int, name: str) -> None:
+    """A name a reader gave themself; it may be empty."""
+    connection.execute(update(subscribers).where(subscribers.c.id == subscriber_id).values(name=cut_name(name)))
+
+
+def ask_return(
+    connection: Connection, subscriber: Subscriber, now: datetime, evidence: str, consent: str, source: str
+) -> bool:
+    """Somebody who left is a confirmed subscriber again; True if this call did it. They are mailed once `finish_return`
+    has lifted the suppression, which is made here if there is none: the provider may hold them all the same."""
+    values = {
+        "status": SubscriberStatus.CONFIRMED,
+        "confirmed_at": now,  # when they last said yes: entries of the provider's lists older than that say nothing
+        "unsubscribed_at": None,
+        "consent": consent,
+        "source": source,
+    }
+    if not _only(connection, subscriber.id, SubscriberStatus.UNSUBSCRIBED, values):
+        return False
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    left_at = subscriber.unsubscribed_at or now
+    statement = dialect.insert(suppressions).values(
+        address_key=subscriber.address_key,
+        reason=_LEFT,
+        suppressed_at=left_at,
+        evidence="status",
+        return_asked_at=now,
+        return_evidence=evidence,
+    )
+    asked = {"return_asked_at": now, "return_evidence": evidence, "pushed_at": None}
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["address_key"], set_=asked, where=suppressions.c.reason == _LEFT
+        )
+    )
+    return True
+
+
+def returning(connection: Connection, after: str, limit: int) -> Sequence[Returning]:
+    """Those who have come back and are still held, in the order of their keys, behind `after`."""
+    key, at, evidence = suppressions.c.address_key, suppressions.c.return_asked_at, suppressions.c.return_evidence
+    query = select(key, at, evidence).where(at.is_not(None), key > after).order_by(key).limit(limit)
+    return [Returning(*row) for row in connection.execute(query)]
+
+
+def any_returning(connection: Connection) -> bool:
+    """Whether there is one."""
+    query = select(suppressions.c.address_key).where(suppressions.c.return_asked_at.is_not(None)).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def finish_return(connection: Connection, one: Returning) -> bool:
+    """The provider's list has let them go: lift the suppression, unless they left again; True if it was lifted.
+
+    Otherwise the suppression stands, and the provider is told of it anew.
+    """
+    same = (suppressions.c.address_key == one.address_key, suppressions.c.return_asked_at == one.asked_at)
+    stays = exists().where(
+        subscribers.c.address_key == suppressions.c.address_key, subscribers.c.status == SubscriberStatus.CONFIRMED
+    )
+    lifted = connection.execute(delete(suppressions).where(*same, suppressions.c.reason == _LEFT, stays)).rowcount
+    if not lifted:
+        anew = {"return_asked_at": None, "return_evidence": "", "pushed_at": None}
+        connection.execute(update(suppressions).where(*same).values(anew))
+    return lifted == 1
+
+
+def set_preferences(connection: Connection, subscriber_id: int, wants: Wants, paused_until: datetime | None) -> bool:
+    """What a confirmed subscriber receives from now on; False where they are not one."""
+    values = {"wants": wants, "paused_until": paused_until}
+    return _only(connection, subscriber_id, SubscriberStatus.CONFIRMED, values)
+
+
+def _only(connection: Connection, subscriber_id: int, status: SubscriberStatus, values: dict[str, Any]) -> bool:
+    where = (subscribers.c.id == subscriber_id, subscribers.c.status == status)
+    return connection.execute(update(subscribers).where(*where).values(values)).rowcount == 1

@@ -1,0 +1,30 @@
+"""Welcome: the first mail to somebody who has confirmed, once for ever, whether they leave and come back or not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from worker.domain.mailing import KINDS, MailingKind
+from worker.domain.subscriber import Subscriber
+from worker.store.engine import Connection
+from worker.store.ledger.mailings import NewAddressee, NewMailing, create_mailing
+from worker.usecases.due import Due
+
+
+def welcome(connection: Connection, subscriber: Subscriber, now: datetime) -> list[Due]:
+    """The welcome of a confirmed subscriber, once for ever: nothing where they have had it."""
+    mailing_id = create_mailing(
+        connection,
+        NewMailing(
+            key=f"welcome:{subscriber.id}",
+            kind=MailingKind.WELCOME,
+            source="notice:welcome",
+            send_at=now,
+            wall_time=now.replace(tzinfo=None).isoformat(timespec="minutes"),
+            zone="UTC",
+            batch_size=1,
+            addressees=[NewAddressee(subscriber.id, subscriber.plan)],
+        ),
+        now,
+    )
+    return [] if mailing_id is None else [Due("plan_mailing", mailing_id, KINDS[MailingKind.WELCOME].queue)]

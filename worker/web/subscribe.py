@@ -1,0 +1,91 @@
+"""Signing up: a form, and one answer to everybody who sends it.
+
+The form may stand on any page of the author's (`broadsheet signup-form`), so where a request comes from proves nothing
+and is not asked. Nothing is lost by that: sending it for somebody else makes one mail at most, which holds no word of the
+sender's and subscribes nobody. There is no page to go back to in the form, so it redirects nobody anywhere.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import request
+from flask.typing import ResponseReturnValue
+
+from worker.domain.signup import CODE_CHARS, PAGE_CHARS, Signup, client_network, one_line, read_networks
+from worker.domain.subscriber import cut_name
+from worker.render.signup_form import TRAP
+from worker.usecases.sign_up import check_address, sign_up
+from worker.web.site import SUBSCRIBE, Site
+
+_PEER_CHARS = 1_000  # of an X-Forwarded-For, from its end
+
+
+def ask(site: Site) -> ResponseReturnValue:
+    """The form. `?r=` is the code of the reader who recommended it."""
+    return form_page(site, request.args.get("r", ""))
+
+
+def subscribe(site: Site) -> ResponseReturnValue:
+    """The one answer, whoever the address belongs to; only what is no address at all is said to be none."""
+    form = request.form
+    code = one_line(form.get("r", ""), CODE_CHARS)
+    if form.get(TRAP):  # no person sees that field
+        return site.page("look.html")
+    written = form.get("address") or form.get("email") or ""
+    try:
+        address = check_address(written)
+    except ValueError as wrong:
+        return form_page(site, code, written=one_line(written, 320), wrong=str(wrong), status=400)
+    new = Signup(
+        address=address,
+        asked_at=site.now(),
+        name=cut_name(one_line(form.get("name", ""), 200)),
+        referral_code=code,
+        page=_page(site),
+    )
+    desk = site.context.signup_desk
+    site.offer(sign_up(site.context.engine, new, _network(site), desk.secret, desk.limits))
+    return site.page("look.html")
+
+
+def form_page(
+    site: Site, code: str, *, written: str = "", wrong: str = "", status: int = 200, referrer: str | None = None
+) -> ResponseReturnValue:
+    """A page with the form; `referrer` is the first name of who recommends it (may be empty), None without one."""
+    return site.page(
+        "subscribe.html",
+        status,
+        code=one_line(code, CODE_CHARS),
+        written=written,
+        wrong=wrong,
+        referrer=referrer,
+        trap=TRAP,
+        action=SUBSCRIBE,
+    )
+
+
+def _page(site: Site) -> str:
+    """Where the form stood, as far as the browser says: for the evidence of consent, and for nothing else."""
+    own = f"{site.context.settings.base_url}{SUBSCRIBE}"
+    if request.form.get("own"):
+        return own
+    origin = urlsplit(_quiet(request.headers.get("Origin", "")))
+    if origin.scheme in ("http", "https") and origin.netloc:
+        return one_line(f"{origin.scheme}://{origin.netloc}", PAGE_CHARS)
+    return "a form elsewhere"
+
+
+def _quiet(address: str) -> str:
+    """An address that urlsplit takes; what it does not take is none."""
+    try:
+        urlsplit(address)
+    except ValueError:
+        return ""
+    return address
+
+
+def _network(site: Site) -> str:
+    trusted = read_networks(site.context.settings.trusted_proxies)
+    forwarded = ",".join(request.headers.getlist("X-Forwarded-For"))
+    return client_network(request.remote_addr or "", forwarded[-_PEER_CHARS:], trusted)
