@@ -1,8 +1,8 @@
 """Consent: a subscriber confirms, chooses what they receive, and comes back after leaving.
 
 Each move is one UPDATE that names what it found, so two at once make one. Somebody who comes back stays suppressed
-(`return_asked_at`) until the provider's own list has let them go; whether they may then be mailed, their status says,
-so leaving again in between wins.
+(a row of `returns` beside) until the provider's own list has let them go; whether they may then be mailed, their status
+says, so leaving again in between wins.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from sqlalchemy import delete, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.domain.subscriber import Subscriber, SubscriberStatus, Wants, cut_name
-from worker.domain.suppression import SuppressionReason
+from worker.domain.suppression import Suppression, SuppressionReason
 from worker.store.engine import Connection
 from worker.store.subscribers import by_id
-from worker.store.tables import subscribers, suppressions
+from worker.store.suppressions import suppress
+from worker.store.tables import returns, subscribers, suppressions
 
 FORM = "form"  # the source of consent given on a page of ours
 _MERGES = 10  # records of one person, each merged into the next
@@ -53,8 +54,12 @@ def surviving(connection: Connection, subscriber_id: int) -> Subscriber | None:
 
 def held(connection: Connection, address_key: str) -> Held | None:
     """Why an address is not mailed; None where nothing suppresses it."""
-    columns = (suppressions.c.reason, suppressions.c.evidence, suppressions.c.return_asked_at)
-    row = connection.execute(select(*columns).where(suppressions.c.address_key == address_key)).first()
+    query = (
+        select(suppressions.c.reason, suppressions.c.evidence, returns.c.address_key)
+        .outerjoin_from(suppressions, returns, returns.c.address_key == suppressions.c.address_key)
+        .where(suppressions.c.address_key == address_key)
+    )
+    row = connection.execute(query).first()
     return None if row is None else Held(SuppressionReason(row[0]), row[1], row[2] is not None)
 
 
@@ -89,36 +94,26 @@ def ask_return(
     }
     if not _only(connection, subscriber.id, SubscriberStatus.UNSUBSCRIBED, values):
         return False
+    key, left_at = subscriber.address_key, subscriber.unsubscribed_at or now
+    suppress(connection, [Suppression(key, SuppressionReason.UNSUBSCRIBED, left_at, "status")], opt_out=False)
+    # Nobody knows what the provider's list holds until it has been asked.
+    connection.execute(update(suppressions).where(suppressions.c.address_key == key).values(pushed_at=None))
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    left_at = subscriber.unsubscribed_at or now
-    statement = dialect.insert(suppressions).values(
-        address_key=subscriber.address_key,
-        reason=_LEFT,
-        suppressed_at=left_at,
-        evidence="status",
-        return_asked_at=now,
-        return_evidence=evidence,
-    )
-    asked = {"return_asked_at": now, "return_evidence": evidence, "pushed_at": None}
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["address_key"], set_=asked, where=suppressions.c.reason == _LEFT
-        )
-    )
+    asked = {"asked_at": now, "evidence": evidence}
+    statement = dialect.insert(returns).values(address_key=key, **asked)
+    connection.execute(statement.on_conflict_do_update(index_elements=["address_key"], set_=asked))
     return True
 
 
 def returning(connection: Connection, after: str, limit: int) -> Sequence[Returning]:
     """Those who have come back and are still held, in the order of their keys, behind `after`."""
-    key, at, evidence = suppressions.c.address_key, suppressions.c.return_asked_at, suppressions.c.return_evidence
-    query = select(key, at, evidence).where(at.is_not(None), key > after).order_by(key).limit(limit)
+    query = select(returns).where(returns.c.address_key > after).order_by(returns.c.address_key).limit(limit)
     return [Returning(*row) for row in connection.execute(query)]
 
 
 def any_returning(connection: Connection) -> bool:
     """Whether there is one."""
-    query = select(suppressions.c.address_key).where(suppressions.c.return_asked_at.is_not(None)).limit(1)
-    return connection.execute(query).first() is not None
+    return connection.execute(select(returns.c.address_key).limit(1)).first() is not None
 
 
 def finish_return(connection: Connection, one: Returning) -> bool:
@@ -126,15 +121,16 @@ def finish_return(connection: Connection, one: Returning) -> bool:
 
     Otherwise the suppression stands, and the provider is told of it anew.
     """
-    same = (suppressions.c.address_key == one.address_key, suppressions.c.return_asked_at == one.asked_at)
-    stays = exists().where(
-        subscribers.c.address_key == suppressions.c.address_key, subscribers.c.status == SubscriberStatus.CONFIRMED
-    )
-    lifted = connection.execute(delete(suppressions).where(*same, suppressions.c.reason == _LEFT, stays)).rowcount
-    if not lifted:
-        anew = {"return_asked_at": None, "return_evidence": "", "pushed_at": None}
-        connection.execute(update(suppressions).where(*same).values(anew))
-    return lifted == 1
+    key = one.address_key
+    owned = delete(returns).where(returns.c.address_key == key, returns.c.asked_at == one.asked_at)
+    if connection.execute(owned).rowcount != 1:
+        return False
+    stays = exists().where(subscribers.c.address_key == key, subscribers.c.status == SubscriberStatus.CONFIRMED)
+    left = delete(suppressions).where(suppressions.c.address_key == key, suppressions.c.reason == _LEFT, stays)
+    if connection.execute(left).rowcount == 1:
+        return True
+    connection.execute(update(suppressions).where(suppressions.c.address_key == key).values(pushed_at=None))
+    return False
 
 
 def set_preferences(connection: Connection, subscriber_id: int, wants: Wants, paused_until: datetime | None) -> bool:

@@ -10,12 +10,13 @@ from sqlalchemy import and_, exists, func, or_, select, text, update
 from worker.domain.mailing import MailingStatus
 from worker.domain.subscriber import SubscriberStatus
 from worker.store.engine import Connection
-from worker.store.tables import UNPUSHED, generations, mailings, subscribers, suppressions
+from worker.store.tables import UNPUSHED, generations, mailings, returns, subscribers, suppressions
 
 CHUNK = 500
 Place = tuple[datetime, str]
 
-_UNPUSHED = and_(text(UNPUSHED), suppressions.c.return_asked_at.is_(None))  # the first as the index has it
+_RETURNING = exists().where(returns.c.address_key == suppressions.c.address_key)
+_UNPUSHED = and_(text(UNPUSHED), ~_RETURNING)  # the first as the index has it
 _WAITING = (MailingStatus.STAGED, MailingStatus.RECALLING)
 
 
@@ -69,9 +70,7 @@ def consents(connection: Connection, address_keys: Collection[str]) -> dict[str,
             subscribers.c.status == SubscriberStatus.CONFIRMED,
             subscribers.c.confirmed_at.is_not(None),
             subscribers.c.source.not_like("import:%"),
-            ~exists().where(
-                suppressions.c.address_key == subscribers.c.address_key, suppressions.c.return_asked_at.is_(None)
-            ),
+            ~exists().where(suppressions.c.address_key == subscribers.c.address_key, ~_RETURNING),
         )
         found.update({row.address_key: row.confirmed_at for row in connection.execute(query)})
     return found

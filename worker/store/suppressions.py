@@ -22,18 +22,20 @@ CHUNK = 500  # addresses in one statement; SQLite takes 32,766 bound values, fou
 _STRENGTH = {reason: place for place, reason in enumerate(REASON_STRENGTH)}
 
 
-def suppress(connection: Connection, found: Iterable[Suppression]) -> int:
+def suppress(connection: Connection, found: Iterable[Suppression], *, opt_out: bool = True) -> int:
     """Suppress addresses; returns how many rows were written or changed.
 
     For a complaint or an opt-out the subscriber with that address becomes `unsubscribed`, since the earliest such
-    moment. An address that is nobody's is suppressed all the same.
+    moment, unless `opt_out` is False: who has come back keeps the status they chose. An address that is nobody's is
+    suppressed all the same.
     """
     given = list(found)
     kept = sorted(_strongest(given), key=lambda one: one.address_key)  # one order everywhere: no deadlock
     changed = 0
     for start in range(0, len(kept), CHUNK):
         changed += _upsert(connection, kept[start : start + CHUNK])
-    _opt_out(connection, given)
+    if opt_out:
+        _opt_out(connection, given)
     return changed
 
 

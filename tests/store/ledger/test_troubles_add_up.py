@@ -88,7 +88,7 @@ def test_a_call_that_was_answered_between_them_breaks_the_row(engine, mailing_id
 
 def test_a_kind_that_is_resent_is_not_resent_for_ever(engine):
     with writing(engine) as connection:
-        reader = make_subscriber(connection)
+        reader = make_subscriber(connection, status="pending")
         only = [NewAddressee(reader.id, reader.plan)]
         mailing_id = make_mailing(connection, kind=MailingKind.CONFIRMATION, batch_size=1, addressees=only)
     plan(engine, mailing_id)

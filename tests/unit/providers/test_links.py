@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import struct
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from worker.render.links import LinkIds, Purpose, Signer, referral_path
 
 SECRET = "an invented secret of more than 32 characters"
 SIGNER = Signer(SECRET)
+LEFT_AT = datetime(2026, 11, 16, 8, 0, 7, tzinfo=UTC)
 ids = st.integers(0, 2**64 - 1)
 small = st.integers(0, 2**32 - 1)
 
@@ -64,6 +66,7 @@ def test_a_link_serves_its_own_purpose_only(number, made_for, read_for):
         Purpose.MANAGE: SIGNER.manage_path(number, 5),
         Purpose.CONFIRM: SIGNER.confirm_path(number, 5),
         Purpose.APPLY: SIGNER.apply_path(number, "autumn"),
+        Purpose.UNDO: SIGNER.undo_path(number, LEFT_AT),
     }[made_for]
     if made_for is read_for:
         assert SIGNER.read(token(made), read_for).subscriber_id == number
@@ -106,6 +109,24 @@ def test_another_secret_reads_nothing():
         Signer(SECRET + "x").read(token(SIGNER.manage_path(1, 2)), Purpose.MANAGE)
 
 
+def test_what_an_earlier_secret_signed_is_read_and_the_newest_signs():
+    newest = Signer("the newest secret, of more than 32 letters", "one in between", SECRET)
+    for path, purpose in (
+        (SIGNER.unsubscribe_path(7, 8), Purpose.UNSUBSCRIBE),
+        (SIGNER.manage_path(7, 8), Purpose.MANAGE),
+        (SIGNER.confirm_path(7, 8), Purpose.CONFIRM),
+    ):
+        assert newest.read(token(path), purpose) == LinkIds(7, 8)
+    made = newest.unsubscribe_path(7, 8)
+    assert made == Signer("the newest secret, of more than 32 letters").unsubscribe_path(7, 8)
+    with pytest.raises(LinkError):
+        SIGNER.read(token(made), Purpose.UNSUBSCRIBE)
+
+
+def test_a_link_that_takes_a_leaving_back_names_its_moment_to_the_second():
+    assert SIGNER.read(token(SIGNER.undo_path(7, LEFT_AT)), Purpose.UNDO) == LinkIds(7, moment=1794816007)
+
+
 @pytest.mark.parametrize(("subscriber", "mailing", "form"), [(12, 34, ">BII"), (2**33, 34, ">BQQ")])
 def test_the_signature_is_keyed_blake2b_over_purpose_and_ids(subscriber, mailing, form):
     key = hmac.digest(SECRET.encode(), b"broadsheet links 1", "sha256")
@@ -118,6 +139,8 @@ def test_the_signature_is_keyed_blake2b_over_purpose_and_ids(subscriber, mailing
 def test_an_empty_secret_signs_nothing():
     with pytest.raises(ValueError, match="secret"):
         Signer("")
+    with pytest.raises(ValueError, match="secret"):
+        Signer(SECRET, "")
 
 
 @pytest.mark.parametrize("launch_id", ["", "x" * 201])

@@ -100,11 +100,17 @@ suppressions = Table(
     Column("suppressed_at", Instant, nullable=False),
     Column("evidence", Text, nullable=False, server_default=""),  # event:<id>, link, import:<file>, operator, sendgrid
     Column("pushed_at", Instant),  # when SendGrid's own list was known to have it; NULL: not yet
-    # They have come back: the row holds until SendGrid's list has let them go.
-    Column("return_asked_at", Instant),
-    Column("return_evidence", Text, nullable=False, server_default=""),
     Index("ix_suppressions_unpushed", "suppressed_at", **only(UNPUSHED)),
-    Index("ix_suppressions_returning", "return_asked_at", **only("return_asked_at IS NOT NULL")),
+    sqlite_with_rowid=False,
+)
+
+# Who left and has come back: their suppression stays until SendGrid's own list has let them go, and this row with it.
+returns = Table(
+    "returns",
+    metadata,
+    Column("address_key", Text, primary_key=True),
+    Column("asked_at", Instant, nullable=False),
+    Column("evidence", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -73,13 +73,12 @@ def _signing_up_and_coming_back() -> None:
         sa.Column("asked_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signups")),
     )
-    op.add_column("suppressions", sa.Column("return_asked_at", sa.BigInteger(), nullable=True))
-    op.add_column("suppressions", sa.Column("return_evidence", sa.Text(), server_default="", nullable=False))
-    op.create_index(
-        "ix_suppressions_returning",
-        "suppressions",
-        ["return_asked_at"],
-        sqlite_where=sa.text("return_asked_at IS NOT NULL"),
-        postgresql_where=sa.text("return_asked_at IS NOT NULL"),
+    op.create_table(
+        "returns",
+        sa.Column("address_key", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("address_key", name=op.f("pk_returns")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_addressees_subscriber_id"), "addressees", ["subscriber_id"])
