@@ -117,6 +117,9 @@ def _all() -> Iterator[Letter]:
     for folder in sorted((PROJECT / "content" / "sequences").glob("*/")):
         for step in sources.read_steps(PROJECT, folder.name):
             yield letter_of(f"step-{folder.name}-{step.id}".replace("/", "-"), step.text, Plan.FREE, "step")
+    for name in sources.list_notices(PROJECT):
+        for plan in Plan:
+            yield letter_of(f"{name}-{plan}", sources.read_notice(PROJECT, name), plan, name)
     for plan in Plan:
         yield letter_of(f"every-block-{plan}", make_issue(EVERY_BLOCK), plan)
     notice = make_issue(
