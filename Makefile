@@ -7,7 +7,7 @@ ARGS   ?=
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
            --no-emit-index-url --no-header --no-annotate --quiet pyproject.toml --extra build
 
-.PHONY: help demo check test test-mail crash crash-sends fuzz bench pictures format settings blocks lock clean
+.PHONY: help demo check test test-mail crash crash-sends fuzz fuzz-routes bench pictures format settings blocks lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ crash-sends: $(VENV)/.dev ## 200 sends of 5,000 under random kills; ARGS="--send
 
 fuzz: $(VENV)/.dev ## 100,000 hostile letters and names; ARGS="--inputs 2000 --seed abc", --properties for Hypothesis at length
 	$(BIN)/python -m tests.support.fuzz $(ARGS)
+
+fuzz-routes: $(VENV)/.dev ## 50,000 hostile requests to every route; ARGS="--requests 2000 --seed abc"
+	$(BIN)/python -m tests.support.fuzz_routes $(ARGS)
 
 bench: $(VENV)/.dev ## benchmarks beside their yardsticks, as ratios
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask
+from flask import Flask, abort, request
 
 from worker.web import access_log, dashboard, failures, headers, login, webhook
 from worker.web.routes import ROUTES
@@ -24,6 +24,16 @@ BODY_LIMIT = 64 * 1024  # bytes; the event route alone allows itself more
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _refuse_odd_addresses() -> None:
+    """400 for a query that is no UTF-8, or a control character in it or in the host: werkzeug raises where it reads them."""
+    try:
+        query = request.query_string.decode()
+    except UnicodeDecodeError:
+        abort(400)
+    if not f"{query}{request.headers.get('Host', '')}".isprintable():
+        abort(400)
 
 
 class Application(Flask):
@@ -43,6 +53,7 @@ def create_app(context: Context, now: Callable[[], datetime] = _now) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     access_log.install(app)
+    app.before_request(_refuse_odd_addresses)
     headers.install(app, secure=context.settings.base_url.startswith("https://"))
     login.install(app, context.settings)
     failures.install(app, site)

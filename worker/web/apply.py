@@ -28,13 +28,13 @@ class Invitation:
 
 def ask(site: Site, token: str) -> ResponseReturnValue:
     """The page. It converts nobody."""
-    ids = site.signer.read(token, Purpose.APPLY)
+    ids = site.read(token, Purpose.APPLY)
     return _page(site, _invitation(site, ids))
 
 
 def apply(site: Site, token: str) -> ResponseReturnValue:
     """The button: convert the reader while the launch is open; pressing again changes nothing."""
-    ids = site.signer.read(token, Purpose.APPLY)
+    ids = site.read(token, Purpose.APPLY)
     invitation = _invitation(site, ids)
     if invitation.state == "open":
         apply_to_launch(site.context.engine, ids.launch_id, ids.subscriber_id, site.now())

@@ -14,7 +14,7 @@ from worker.web.site import SUBSCRIBE, Site
 
 def ask(site: Site, token: str) -> ResponseReturnValue:
     """The page. It confirms nobody."""
-    ids = site.signer.read(token, Purpose.CONFIRM)
+    ids = site.read(token, Purpose.CONFIRM)
     standing, subscriber = read_standing(site.context.engine, ids)
     name = subscriber.name if subscriber is not None and standing is Standing.OPEN else ""
     return _page(site, standing, ids.subscriber_id, asks=standing is Standing.OPEN, name=name)
@@ -22,7 +22,7 @@ def ask(site: Site, token: str) -> ResponseReturnValue:
 
 def press(site: Site, token: str) -> ResponseReturnValue:
     """The button; pressing again changes nothing, and is answered kindly."""
-    ids = site.signer.read(token, Purpose.CONFIRM)
+    ids = site.read(token, Purpose.CONFIRM)
     typed = request.form.get("name")
     name = None if typed is None else cut_name(one_line(typed, 2 * NAME_LIMIT))
     standing, due = confirm(site.context.engine, ids, site.now(), name)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from flask import Flask, request
 from flask.wrappers import Response
 
@@ -32,6 +34,8 @@ def install(app: Flask, *, secure: bool) -> None:
         for name, value in _ALWAYS.items():
             response.headers.setdefault(name, value)
         response.headers.setdefault("Content-Security-Policy", READER_POLICY)
+        if "Location" in response.headers:
+            response.headers["Location"] = _here(response.headers["Location"])
         if request.endpoint in _INDEXED:
             del response.headers["X-Robots-Tag"]
         if request.endpoint != "static":
@@ -41,3 +45,9 @@ def install(app: Flask, *, secure: bool) -> None:
         return response
 
     app.after_request(add)
+
+
+def _here(location: str) -> str:
+    """A redirect as a path: nothing here leads elsewhere, whatever host a request claimed to be for."""
+    parts = urlsplit(location)
+    return "/" + parts.path.lstrip("/\\") + (f"?{parts.query}" if parts.query else "")

@@ -25,13 +25,13 @@ from worker.web.site import Site
 
 def ask(site: Site, token: str) -> ResponseReturnValue:
     """The page. It changes nothing: scanners open every link of a mail."""
-    site.signer.read(token, Purpose.UNSUBSCRIBE)
+    site.read(token, Purpose.UNSUBSCRIBE)
     return site.page("leave.html", token=token)
 
 
 def leave(site: Site, token: str) -> ResponseReturnValue:
     """Unsubscribe; answers 200 however often it comes."""
-    ids = site.signer.read(token, Purpose.UNSUBSCRIBE)
+    ids = site.read(token, Purpose.UNSUBSCRIBE)
     evidence = f"link:mailing {ids.mailing_id}" if ids.mailing_id else "link"
     unsubscribe(site.context.engine, ids.subscriber_id, site.now(), evidence)
     _tell_sendgrid(site)
@@ -42,13 +42,13 @@ def leave(site: Site, token: str) -> ResponseReturnValue:
 
 def ask_undo(site: Site, token: str) -> ResponseReturnValue:
     """The page that would take it back, where it still can be. It changes nothing."""
-    ids = site.signer.read(token, Purpose.UNDO)
+    ids = site.read(token, Purpose.UNDO)
     return site.page("left.html", pays=False, undo_path=_undo_path(site, ids.subscriber_id), left=True)
 
 
 def undo(site: Site, token: str) -> ResponseReturnValue:
     """Take it back; answers 200 however often it comes."""
-    ids = site.signer.read(token, Purpose.UNDO)
+    ids = site.read(token, Purpose.UNDO)
     left_at = _instant(ids.moment)
     done, due = undo_leaving(site.context.engine, ids.subscriber_id, left_at, site.now())
     site.offer(due)

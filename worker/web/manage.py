@@ -24,12 +24,12 @@ from worker.web.site import SUBSCRIBE, Site
 
 def show(site: Site, token: str) -> ResponseReturnValue:
     """The page. It shows no address: a forwarded mail carries this link too."""
-    return _page(site, site.signer.read(token, Purpose.MANAGE))
+    return _page(site, site.read(token, Purpose.MANAGE))
 
 
 def choose(site: Site, token: str) -> ResponseReturnValue:
     """Write what was chosen; the page then offers to go back to what was before."""
-    ids = site.signer.read(token, Purpose.MANAGE)
+    ids = site.read(token, Purpose.MANAGE)
     subscriber, _ = _look(site, ids)
     zone, now = site.masthead.zone, site.now()
     try:

@@ -16,10 +16,10 @@ from flask import make_response, render_template
 from flask.wrappers import Response
 
 from worker.domain.publication import Publication
-from worker.errors import BroadsheetError
+from worker.errors import BroadsheetError, LinkError
 from worker.logs import say
 from worker.queue.hints import Hint, enqueue_hints, fresh_window
-from worker.render.links import Signer
+from worker.render.links import LinkIds, Purpose, Signer
 
 if TYPE_CHECKING:
     from worker.context import Context
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("broadsheet.web")
 
 SUBSCRIBE = "/subscribe"
+_LARGEST_ID = 2**63 - 1  # of a BIGINT
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,13 @@ class Site:
     def signer(self) -> Signer:
         """Reads and makes the links of this installation."""
         return self.context.signer
+
+    def read(self, token: str, purpose: Purpose) -> LinkIds:
+        """What a link says. Raises LinkError for a damaged one, and for ids no database could have given out."""
+        ids = self.signer.read(token, purpose)
+        if max(ids.subscriber_id, ids.mailing_id, ids.moment) > _LARGEST_ID:
+            raise LinkError("this link names nobody", fix="open it again from the mail, whole")
+        return ids
 
     @property
     def masthead(self) -> Masthead:
