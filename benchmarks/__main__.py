@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("render", "transport", "mailroom", "planning", "submit", "broadcast", "events", "memory")
+NAMES = ("render", "transport", "mailroom", "planning", "submit", "broadcast", "events", "memory", "signups")
 
 
 def main() -> None:

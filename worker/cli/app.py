@@ -12,6 +12,7 @@ from worker.cli import (
     processes,
     reconciling,
     sending,
+    signup_form,
     suppressions,
     watching,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "processes",
     "reconciling",
     "sending",
+    "signup_form",
     "suppressions",
     "watching",
 ]

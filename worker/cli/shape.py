@@ -49,6 +49,7 @@ ORDER = (
         "reconcile",
         "report",
         "subscribers",
+        "signup-form",
         "suppressions",
         "doctor",
         "run",
