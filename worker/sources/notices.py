@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from worker.domain.edition import MergeName
 from worker.domain.issue import Issue
 from worker.errors import SourceError
 from worker.sources.frontmatter import Sheet
@@ -26,7 +27,20 @@ def read_notice(project: Path, name: str) -> Issue:
         fix = "write it as docs/authoring.md shows, then resume the mailings that wait for it"
         raise SourceError("nobody can sign up without this text", file=file, fix=fix)
     sheet = Sheet.read(project, path, _KEYS)
+    if name == "confirmation":
+        _check_confirmation(sheet, path.read_text(encoding="utf-8", errors="replace"))
     return issue_of(replace(sheet, values={**sheet.values, "id": name}), name)
+
+
+def _check_confirmation(sheet: Sheet, whole: str) -> None:
+    """Without its link nobody could confirm; with a name in it, anybody could have us mail words of theirs to a stranger."""
+    if f"{{{MergeName.CONFIRM_LINK}}}" not in sheet.body:
+        fix = "write a button: `::: button {confirm_link}`, its label on the next line, and `:::`"
+        raise SourceError("nobody could confirm by this text", file=sheet.file, line=sheet.body_line, fix=fix)
+    for number, line in enumerate(whole.splitlines(), start=1):
+        if f"{{{MergeName.FIRST_NAME}" in line:
+            what = "a name in a mail to somebody who has confirmed nothing: whoever filled in the form typed it"
+            raise SourceError(what, file=sheet.file, line=number, fix="take {first_name} out of the confirmation")
 
 
 def list_notices(project: Path) -> Sequence[str]:

@@ -20,7 +20,7 @@ _STAGING = tuple(f"{group}.{verb}" for group, verbs in (
     ("mail.batch", ("create",)),
     ("user.scheduled_sends", ("create", "read", "update", "delete")),
 ) for verb in verbs)  # fmt: skip
-_LISTS = ("suppression.read", "asm.suppressions.global.create")
+_LISTS = ("suppression.read", "asm.suppressions.global.create", "asm.suppressions.global.delete")
 
 
 def examine_account(
