@@ -79,6 +79,10 @@ KINDS: dict[MailingKind, KindRules] = {
 }
 
 
+#: One for each new reader: in a list of mailings they would hide the letters, so they stand there only if they need attention.
+QUIET_KINDS = (MailingKind.CONFIRMATION, MailingKind.WELCOME)
+
+
 @dataclass(frozen=True, slots=True)
 class Mailing:
     """One row of `mailings`.

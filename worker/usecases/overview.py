@@ -17,7 +17,7 @@ from worker.store.installation import fenced_reason
 from worker.store.ledger.counts import count_batches, count_deliveries, count_exclusions, total
 from worker.store.ledger.due import database_clock
 from worker.store.ledger.local_hours import count_ahead
-from worker.store.ledger.mailings import find_mailing, get_mailing, list_mailings
+from worker.store.ledger.mailings import find_mailing, get_mailing, newest_mailings
 from worker.store.ledger.set_aside import count_set_aside
 from worker.store.pace import read_blocks
 from worker.usecases.foresee_pace import Waiting, waiting_of
@@ -85,4 +85,4 @@ def find_by_words(engine: Engine, project: Path, words: str) -> Mailing:
 def latest(engine: Engine, limit: int = 20) -> list[Mailing]:
     """The newest mailings."""
     with reading(engine) as connection:
-        return list_mailings(connection)[:limit]
+        return newest_mailings(connection, limit)

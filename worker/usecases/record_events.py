@@ -13,7 +13,7 @@ from datetime import datetime
 from worker.domain.delivery import Outcome
 from worker.domain.event import Event, EventType
 from worker.domain.event_effects import ATTENTION, Consequence, Effect, effect_of
-from worker.domain.suppression import Suppression
+from worker.domain.suppression import Suppression, SuppressionReason
 from worker.store.engine import Connection, DatabaseError, Engine, is_deadlock, writing
 from worker.store.events import add_events, addressed_by, event_key
 from worker.store.ledger.escaped import note_escaped
@@ -21,6 +21,7 @@ from worker.store.ledger.evidence import accept_on_evidence
 from worker.store.ledger.mailings import need_attention, pause_mailing
 from worker.store.ledger.outcomes import record_outcomes
 from worker.store.ledger.reputation import ask_attention, blocked_too_often
+from worker.store.pushes import consents
 from worker.store.suppressions import suppress
 
 TOO_MANY_BLOCKED = (
@@ -108,7 +109,22 @@ def _suppress(connection: Connection, told: Told) -> int:
             key = ours[event.delivery_id].address_key
         if key is not None:
             found.append(Suppression(key, reason, event.at, f"event:{event.dedupe_key}"))
-    return suppress(connection, found)
+    return suppress(connection, _since_consent(connection, found))
+
+
+def _since_consent(connection: Connection, found: Sequence[Suppression]) -> list[Suppression]:
+    """Without opt-outs from before the reader's own consent: they left, came back, and SendGrid tells of the first again."""
+    left = {one.address_key for one in found if one.reason is SuppressionReason.UNSUBSCRIBED}
+    since = consents(connection, left) if left else {}
+    return [
+        one
+        for one in found
+        if not (
+            one.reason is SuppressionReason.UNSUBSCRIBED
+            and one.address_key in since
+            and one.at < since[one.address_key]
+        )
+    ]
 
 
 def _over_quota(connection: Connection, told: Told) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from worker.store.clock_lease import since_last_tick
 from worker.store.engine import reading
 from worker.store.installation import fenced_reason
 from worker.store.ledger.counts import count_deliveries, total
-from worker.store.ledger.mailings import list_mailings
+from worker.store.ledger.mailings import newest_mailings
 from worker.store.pace import read_blocks
 from worker.web.dashboard import PREFIX
 from worker.web.site import Site
@@ -33,7 +33,7 @@ def show(site: Site) -> ResponseReturnValue:
     with reading(site.context.engine) as connection:
         lines = [
             Line(mailing, total(count_deliveries(connection, mailing.id), mailing.audience).by_state)
-            for mailing in list_mailings(connection)[:SHOWN]
+            for mailing in newest_mailings(connection, SHOWN)
         ]
         since, fence = since_last_tick(connection), fenced_reason(connection)
         blocks = read_blocks(connection)

@@ -10,13 +10,16 @@ from sqlalchemy import select
 from tests.support.ledger import claim, planned_mailing, start
 from tests.support.makers import make_subscriber, make_suppression
 from tests.support.signing_up import START
+from worker.domain.event import Event, EventType
 from worker.domain.subscriber import SubscriberStatus
 from worker.mailroom import faults
 from worker.store.consent import any_returning
 from worker.store.engine import reading, writing
+from worker.store.ledger.mailings import need_attention, newest_mailings
 from worker.store.referrals import add_referral, referral_of
 from worker.store.tables import suppressions
 from worker.usecases.push_suppressions import push_suppressions
+from worker.usecases.record_events import record_events
 from worker.usecases.sync_suppressions import sync_suppressions
 from worker.usecases.take_signups import take_signups
 
@@ -227,3 +230,30 @@ def test_two_jobs_at_once_ask_once(post):
     context = post.context
     first = take_signups(context.engine, context.signup_desk, post.now)
     assert (len(first), take_signups(context.engine, context.signup_desk, post.now)) == (1, [])
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(-30, "confirmed"), (1, "unsubscribed")])
+def test_an_opt_out_that_sendgrid_tells_of_late_counts_only_if_it_is_newer_than_their_yes(post, minutes, status):
+    post.confirmed()
+    post.later(hours=1)
+    leave(post)
+    post.later(hours=1)
+    post.sign_up()
+    post.work()
+    post.confirm()
+    post.work()
+    at = post.now + timedelta(minutes=minutes)
+    told = Event(EventType.UNSUBSCRIBED, at, "ada@example.com", "e1", "sg1", None, None)
+    record_events(post.context.engine, [told], post.now)
+    assert post.reader().status == status
+
+
+def test_confirmations_and_welcomes_do_not_hide_the_letters_from_an_operator(post):
+    mailing_id = planned_mailing(post.context.engine)
+    post.confirmed()
+    with reading(post.context.engine) as connection:
+        assert [one.id for one in newest_mailings(connection, 20)] == [mailing_id]
+    with writing(post.context.engine) as connection:
+        need_attention(connection, mailing_id + 1, "its text is gone")
+    with reading(post.context.engine) as connection:
+        assert [one.id for one in newest_mailings(connection, 20)] == [mailing_id + 1, mailing_id]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, case, insert, null, select, update
+from sqlalchemy import Row, and_, case, insert, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.domain.delivery import BatchStatus
 from worker.domain.late import Late
-from worker.domain.mailing import KINDS, Mailing, MailingKind, MailingStatus
+from worker.domain.mailing import KINDS, QUIET_KINDS, Mailing, MailingKind, MailingStatus
 from worker.domain.staging import RESTAGE, RecallTo
 from worker.domain.subscriber import Plan
 from worker.store.engine import Connection
@@ -111,6 +111,13 @@ def list_mailings(connection: Connection, statuses: Collection[MailingStatus] = 
     query = select(mailings).order_by(mailings.c.id.desc())
     if statuses:
         query = query.where(mailings.c.status.in_(statuses))
+    return [_mailing(row) for row in connection.execute(query)]
+
+
+def newest_mailings(connection: Connection, limit: int) -> list[Mailing]:
+    """The newest mailings that a person may want to see, newest first: quiet kinds only where they need attention."""
+    shown = or_(mailings.c.kind.not_in(QUIET_KINDS), mailings.c.needs_attention.is_not(None))
+    query = select(mailings).where(shown).order_by(mailings.c.id.desc()).limit(limit)
     return [_mailing(row) for row in connection.execute(query)]
 
 
