@@ -46,7 +46,7 @@ class Settings(BaseModel):
     )
     secret_key_before: SecretStr = Field(
         SecretStr(""),
-        description="Earlier values of SECRET_KEY, separated by commas: links they signed go on working. The newest signs.",
+        description="Earlier values of SECRET_KEY, the newest first, separated by commas: links they signed go on working. SECRET_KEY signs.",
     )
     sendgrid_api_key: SecretStr = Field(SecretStr(""), description="SendGrid API key with the Mail Send scope.")
     sendgrid_api_url: str = Field(

@@ -42,3 +42,24 @@ def test_a_started_process_finds_its_project_in_its_environment(tmp_path, monkey
     assert project_folder({"BROADSHEET_PROJECT": str(tmp_path)}) == tmp_path.resolve()
     monkeypatch.chdir(tmp_path)
     assert project_folder({}) == tmp_path.resolve()
+
+
+def test_old_keys_are_read_from_a_list_and_the_newest_is_the_first(tmp_path):
+    old, older, new = "o" * 32, "p" * 32, "n" * 32
+    settings = load_settings(tmp_path, {"SECRET_KEY": new, "SECRET_KEY_BEFORE": f" {old} ,{older},, {new}"})
+    settings.require("secret_key")
+    assert settings.signing_secrets == (new, old, older)
+    assert old not in repr(settings)
+    assert load_settings(tmp_path, {"SECRET_KEY_BEFORE": old}).signing_secrets == ()
+
+
+def test_an_old_key_that_is_short_is_refused_without_being_quoted(tmp_path):
+    settings = load_settings(tmp_path, {"SECRET_KEY": "n" * 32, "SECRET_KEY_BEFORE": "p" * 32 + ",hunter2"})
+    with pytest.raises(SettingsError, match="SECRET_KEY_BEFORE") as refused:
+        settings.require("secret_key")
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_trusted_proxy_that_is_no_network_is_named(tmp_path):
+    with pytest.raises(SettingsError, match="TRUSTED_PROXIES: 'cloud' is no network"):
+        load_settings(tmp_path, {"TRUSTED_PROXIES": "203.0.113.0/24, cloud"})

@@ -99,6 +99,7 @@ def _links(steps: Demo, said: Console, *, stays: bool) -> None:
     where = shlex.quote(str(steps.folder))
     said.print()
     said.print(f"  inbox    {steps.mailroom_url}/  (every message, as its reader gets it)", soft_wrap=True)
+    said.print(f"  sign up  {steps.web_url}/subscribe", soft_wrap=True)
     said.print(f"  queues   {steps.web_url}/ops/queues  (user {steps.user}, password {steps.password})", soft_wrap=True)
     said.print(f"  project  {where}", soft_wrap=True)
     if stays:

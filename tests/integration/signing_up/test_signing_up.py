@@ -4,11 +4,15 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.support.makers import make_subscriber, make_suppression
+from tests.support.sending import SECRET
+from tests.support.staging import Beside
 from worker.domain.subscriber import Plan, SubscriberStatus
 from worker.store.engine import reading, writing
 from worker.store.referrals import referral_of
 from worker.store.subscribers import update_subscriber
 from worker.store.tables import mailings, signups, subscribers
+from worker.usecases import take_signups as taking
+from worker.usecases.take_signups import take_signups
 
 
 def test_a_stranger_becomes_a_reader_by_form_and_button_and_gets_two_mails(post):
@@ -229,8 +233,6 @@ def test_a_confirmation_is_not_sent_to_who_confirmed_meanwhile(post):
     post.later(minutes=11)
     post.sign_up()
     context = post.context
-    from worker.usecases.take_signups import take_signups
-
     take_signups(context.engine, context.signup_desk, post.now)  # the second confirmation is owed ...
     post.confirm()  # ... and the first is answered
     post.work()
@@ -244,17 +246,55 @@ def test_a_job_that_dies_takes_no_sign_up_with_it(post, monkeypatch):
     post.sign_up()
     post.sign_up("bea@example.com")
     context = post.context
-    from worker.usecases import take_signups
 
     def die(*_):
         raise SystemExit
 
-    monkeypatch.setattr(take_signups, "create_mailing", die)
+    monkeypatch.setattr(taking, "create_mailing", die)
     with pytest.raises(SystemExit):
-        take_signups.take_signups(context.engine, context.signup_desk, post.now)
+        take_signups(context.engine, context.signup_desk, post.now)
     monkeypatch.undo()
     with reading(context.engine) as connection:
         assert connection.execute(select(func.count()).select_from(signups)).scalar_one() == 2
         assert connection.execute(select(subscribers)).all() == []
     post.work()
     assert len(post.mail()) == len(post.mail("bea@example.com")) == 1
+
+
+def test_behind_a_proxy_each_reader_counts_for_their_own_network(make_post, sqlite_url):
+    post = make_post(sqlite_url, signup_per_network=2, trusted_proxies="203.0.113.0/24")
+    for number in range(6):
+        hops = f"8.8.8.8, 9.9.{number // 3}.9, 203.0.113.5"
+        post.client.post(
+            "/subscribe",
+            data={"address": f"r{number}@example.com"},
+            headers={"X-Forwarded-For": hops},
+            environ_base={"REMOTE_ADDR": "127.0.0.1"},
+        )
+    with reading(post.context.engine) as connection:
+        assert connection.execute(select(func.count()).select_from(signups)).scalar_one() == 4
+
+
+def test_jobs_at_the_same_moment_ask_everybody_once(post):
+    addresses = [f"r{number}@example.com" for number in range(8)]
+    for address in (*addresses, *addresses):
+        post.sign_up(address)
+    context = post.context
+    jobs = [Beside(lambda: take_signups(context.engine, context.signup_desk, post.now)) for _ in range(4)]
+    due = [one.mailing_id for job in jobs for one in job.result() if one.job == "plan_mailing"]
+    assert len(due) == len(set(due)) == 8
+    post.work()
+    assert [len(post.mail(address)) for address in addresses] == [1] * 8
+
+
+def test_links_in_old_mail_work_after_the_key_was_changed(make_post, sqlite_url):
+    post = make_post(sqlite_url)
+    post.confirmed()
+    old = {letter: post.link(letter) for letter in "umc"}
+    renewed = make_post(sqlite_url, secret_key="n" * 40, secret_key_before=SECRET)
+    assert "What shall come?" in renewed.client.get(old["m"]).text
+    assert "nothing left to confirm" in renewed.client.get(old["c"]).text
+    assert "You have left" in renewed.client.post(old["u"]).text
+    assert renewed.reader().status is SubscriberStatus.UNSUBSCRIBED
+    forgotten = make_post(sqlite_url, secret_key="n" * 40)
+    assert forgotten.client.get(old["m"]).status_code == 404
