@@ -36,6 +36,8 @@ def open_pages(reader):
         "leave": signer.unsubscribe_path(reader.id, 3),
         "manage": signer.manage_path(reader.id),
         "recommend": f"/r/{reader.referral_code}",
+        "subscribe": f"/subscribe?r={reader.referral_code}",
+        "confirm": signer.confirm_path(reader.id, 3),
         "home": "/",
         "damaged": "/u/damaged",
     }

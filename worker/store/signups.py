@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from worker.domain.mailing import MailingKind
+from worker.domain.mailing import MailingKind, MailingStatus
 from worker.domain.signup import Signup
 from worker.store.engine import Connection
 from worker.store.tables import addressees, mailings, signup_counts, signups
@@ -64,6 +64,12 @@ def waiting_signups(connection: Connection, limit: int) -> Sequence[int]:
 def any_signup_waits(connection: Connection) -> bool:
     """Whether one waits."""
     return connection.execute(select(signups.c.id).limit(1)).first() is not None
+
+
+def count_paused_confirmations(connection: Connection) -> int:
+    """How many confirmations are paused: by a person, or because something about them is wrong."""
+    paused = (mailings.c.status == MailingStatus.PAUSED, mailings.c.kind == MailingKind.CONFIRMATION)
+    return int(connection.execute(select(func.count()).select_from(mailings).where(*paused)).scalar_one())
 
 
 def take_signup(connection: Connection, signup_id: int) -> Signup | None:

@@ -31,6 +31,7 @@ from worker.store.signups import (
     any_signup_waits,
     confirmations_of,
     count,
+    count_paused_confirmations,
     forget_counts,
     take_signup,
     waiting_signups,
@@ -43,6 +44,7 @@ from worker.usecases.sign_up import DAY, TASK
 log = logging.getLogger("broadsheet.signups")
 
 AT_ONCE = 200  # sign-ups in one job
+PAUSED_ENOUGH = 3  # so many confirmations paused at a time, and no further sign-up is taken until somebody has looked
 _KEPT = timedelta(days=2)  # counts older than any window
 #: Who said by a confirmation's own link that it should never come again is not asked for so long, whoever asks.
 LEFT_ALONE = timedelta(days=30)
@@ -57,14 +59,19 @@ class SignupDesk:
 
 
 def signups_due(connection: Connection) -> list[Due]:
-    """The job, where a sign-up waits."""
-    return [Due(TASK, 0, Queue.PROMPT)] if any_signup_waits(connection) else []
+    """The job, where a sign-up waits and confirmations can be made."""
+    return [Due(TASK, 0, Queue.PROMPT)] if any_signup_waits(connection) and not _held_up(connection) else []
+
+
+def _held_up(connection: Connection) -> bool:
+    """Whether confirmations keep being paused: then their text or the account is wrong, and more would help nobody."""
+    return count_paused_confirmations(connection) >= PAUSED_ENOUGH
 
 
 def take_signups(engine: Engine, desk: SignupDesk, now: datetime) -> list[Due]:
     """Take those that wait; returns the confirmations to plan, and this job again where more wait than one takes."""
     with reading(engine) as connection:
-        waiting = waiting_signups(connection, AT_ONCE)
+        waiting = [] if _held_up(connection) else waiting_signups(connection, AT_ONCE)
     made = [write(engine, lambda c, one=signup_id: _take(c, desk, one, now)) for signup_id in waiting]  # type: ignore[misc]
     with writing(engine) as connection:
         forget_counts(connection, now - _KEPT)

@@ -24,7 +24,7 @@ _ALWAYS = {
     "X-Robots-Tag": "noindex, nofollow",
 }
 _YEAR_SECONDS = 31_536_000
-_INDEXED = {"home"}
+_INDEXED = {"home", "subscribe_page"}
 
 
 def install(app: Flask, *, secure: bool) -> None:

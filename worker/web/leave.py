@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from flask.typing import ResponseReturnValue
 
-from worker.domain.subscriber import Plan
+from worker.domain.subscriber import Plan, SubscriberStatus
 from worker.queue.hints import clock_window
 from worker.render.links import Purpose
 from worker.store.consent import surviving
@@ -43,7 +43,14 @@ def leave(site: Site, token: str) -> ResponseReturnValue:
 def ask_undo(site: Site, token: str) -> ResponseReturnValue:
     """The page that would take it back, where it still can be. It changes nothing."""
     ids = site.read(token, Purpose.UNDO)
-    return site.page("left.html", pays=False, undo_path=_undo_path(site, ids.subscriber_id), left=True)
+    path = _undo_path(site, ids.subscriber_id)
+    if path != f"/b/{token}":  # it takes back another leaving than their newest
+        path = ""
+    with reading(site.context.engine) as connection:
+        subscriber = surviving(connection, ids.subscriber_id)
+    if subscriber is not None and subscriber.status is SubscriberStatus.CONFIRMED:
+        return site.page("back.html", manage_path=site.signer.manage_path(subscriber.id))
+    return site.page("left.html", pays=False, undo_path=path, left=bool(path))
 
 
 def undo(site: Site, token: str) -> ResponseReturnValue:

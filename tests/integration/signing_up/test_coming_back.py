@@ -166,6 +166,7 @@ def test_the_page_after_leaving_takes_it_back_by_a_button_of_its_own(post):
     assert post.reader().status is SubscriberStatus.UNSUBSCRIBED
     for _ in range(2):
         assert "You are back" in post.client.post(path).text
+    assert "You are back" in post.client.get(path).text
     post.work()
     assert (post.suppressed(), post.room.suppressions.addresses("unsubscribes")) == ({}, [])
     assert post.reader().status is SubscriberStatus.CONFIRMED
@@ -196,6 +197,9 @@ def test_a_leaving_is_not_taken_back_where(post, why):
             path = path[:-1]
     answer = post.client.post(path)
     assert answer.status_code == (404 if why == "not whole" else 200)
+    page = post.client.get(path).text
+    assert "You are back" not in answer.text + page
+    assert undo_path(page) is None
     assert post.reader().status is SubscriberStatus.UNSUBSCRIBED
 
 

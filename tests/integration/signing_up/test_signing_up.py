@@ -1,18 +1,25 @@
 """Signing up: the form, one confirmation, the button, one welcome. Nothing before the button but the question itself."""
 
+import contextlib
+
 import pytest
 from sqlalchemy import func, select
 
+from tests.support.commands import copy_project
 from tests.support.makers import make_subscriber, make_suppression
 from tests.support.sending import SECRET
 from tests.support.staging import Beside
+from worker.domain.mailing import MailingStatus
 from worker.domain.subscriber import Plan, SubscriberStatus
+from worker.errors import SourceError
 from worker.store.engine import reading, writing
+from worker.store.ledger.mailings import list_mailings, resume_mailing
 from worker.store.referrals import referral_of
+from worker.store.signups import waiting_signups
 from worker.store.subscribers import update_subscriber
 from worker.store.tables import mailings, signups, subscribers
 from worker.usecases import take_signups as taking
-from worker.usecases.take_signups import take_signups
+from worker.usecases.take_signups import signups_due, take_signups
 
 
 def test_a_stranger_becomes_a_reader_by_form_and_button_and_gets_two_mails(post):
@@ -298,3 +305,25 @@ def test_links_in_old_mail_work_after_the_key_was_changed(make_post, sqlite_url)
     assert renewed.reader().status is SubscriberStatus.UNSUBSCRIBED
     forgotten = make_post(sqlite_url, secret_key="n" * 40)
     assert forgotten.client.get(old["m"]).status_code == 404
+
+
+def test_sign_ups_wait_while_the_text_is_missing_and_are_asked_once_it_is_there(make_post, sqlite_url, tmp_path):
+    (tmp_path / "project").mkdir()
+    project = copy_project(tmp_path / "project")
+    post = make_post(sqlite_url, project=project)
+    text = project / "content" / "notices" / "confirmation.md"
+    kept = text.read_bytes()
+    text.unlink()
+    addresses = [f"r{number}@example.com" for number in range(5)]
+    for address in addresses:
+        post.sign_up(address)
+        with contextlib.suppress(SourceError):
+            post.work()
+    with reading(post.context.engine) as connection:
+        paused = [one.id for one in list_mailings(connection, [MailingStatus.PAUSED])]
+        assert (len(paused), len(waiting_signups(connection, 9)), signups_due(connection)) == (3, 2, [])
+    text.write_bytes(kept)
+    with writing(post.context.engine) as connection:
+        assert all(resume_mailing(connection, mailing_id) for mailing_id in paused)
+    post.work()
+    assert [len(post.mail(address)) for address in addresses] == [1] * 5

@@ -70,6 +70,8 @@ def test_the_sandbox_and_the_stage_are_asked_for_only_when_wanted():
     at = datetime(2026, 11, 16, 7, 0, 30, tzinfo=UTC)
     message = built(sandbox=True, send_at=at, sendgrid_batch_id="batch", categories=("issue-1", "free"))
     assert message["mail_settings"] == {"sandbox_mode": {"enable": True}}
+    assert built(past_opt_outs=True)["mail_settings"] == {"bypass_unsubscribe_management": {"enable": True}}
+    assert "mail_settings" not in built()
     assert (message["send_at"], message["batch_id"]) == (int(at.timestamp()), "batch")
     assert message["categories"] == ["issue-1", "free"]
 
