@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from worker.domain.mailing import KINDS, MailingKind, Queue
 from worker.domain.signup import Signup, SignupLimits, blind, window
@@ -72,7 +73,7 @@ def take_signups(engine: Engine, desk: SignupDesk, now: datetime) -> list[Due]:
     """Take those that wait; returns the confirmations to plan, and this job again where more wait than one takes."""
     with reading(engine) as connection:
         waiting = [] if _held_up(connection) else waiting_signups(connection, AT_ONCE)
-    made = [write(engine, lambda c, one=signup_id: _take(c, desk, one, now)) for signup_id in waiting]  # type: ignore[misc]
+    made = [write(engine, partial(_take, desk=desk, signup_id=signup_id, now=now)) for signup_id in waiting]
     with writing(engine) as connection:
         forget_counts(connection, now - _KEPT)
         more = signups_due(connection)
