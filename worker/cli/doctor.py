@@ -24,7 +24,7 @@ from worker.usecases.doctor_account import examine_account, examine_webhook_key
 from worker.usecases.doctor_leftovers import Leftovers
 from worker.usecases.doctor_live import examine_live, make_live_submission
 from worker.usecases.doctor_machine import examine_database, examine_settings, examine_state, judge_redis
-from worker.usecases.read_subscribers_csv import read_address
+from worker.usecases.read_cells import read_address
 
 _COLOURS = {Health.WELL: "green", Health.NOTE: "cyan", Health.WARNING: "yellow", Health.PROBLEM: "bold red"}
 

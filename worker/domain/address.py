@@ -23,7 +23,12 @@ def address_key(address: str) -> str:
 
 def referral_key(address: str) -> str:
     """The key without `+tag` and, where the provider ignores them, without dots."""
-    local, _, domain = address_key(address).rpartition("@")
+    return referral_key_of(address_key(address))
+
+
+def referral_key_of(key: str) -> str:
+    """The referral key of an address key."""
+    local, _, domain = key.rpartition("@")
     local = local.partition("+")[0] or local
     if domain in _DOTLESS:
         local, domain = local.replace(".", "") or local, "gmail.com"

@@ -6,59 +6,42 @@ sign-up, an import or a race. It must not know mailings, nor why a subscriber is
 
 from __future__ import annotations
 
-import base64
-import secrets
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Row, TextClause, func, literal, select, update
 
-from worker.domain.address import address_key, referral_key
+from worker.domain.address import address_key
 from worker.domain.subscriber import Plan, Subscriber, SubscriberStatus, Wants, cut_name
-from worker.domain.suppression import OPT_OUTS
 from worker.store.engine import Connection
-from worker.store.suppressions import reasons_for
+from worker.store.instants import to_millis
+from worker.store.new_subscribers import CHUNK, CODE_ALPHABET, NewSubscriber, add_subscribers, add_tags
+from worker.store.rows import encode_rows, rows_source, statement
 from worker.store.tables import subscriber_tags, subscribers
 
-CHUNK = 1_000  # rows in one statement or look-up; SQLite takes 32,766 bound values
+__all__ = [
+    "CODE_ALPHABET",
+    "NewSubscriber",
+    "add_subscriber",
+    "add_subscribers",
+    "add_tags",
+    "by_address_key",
+    "by_address_keys",
+    "by_id",
+    "by_referral_code",
+    "confirm_pending",
+    "count_confirmed",
+    "each_subscriber",
+    "set_status",
+    "update_subscriber",
+    "update_subscribers",
+]  # adding has a module of its own
 
-#: Crockford's 32 letters: no i, l, o or u, so nothing to misread aloud and few words one would not want in a link.
-CODE_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_CODE_LETTERS = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", CODE_ALPHABET.encode())
 _MISREAD = str.maketrans("ilo", "110")
-_CODE_TRIES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class NewSubscriber:
-    """A subscriber to add. `source` says where the consent came from: `import:<file>`, `form`."""
-
-    address: str
-    joined_at: datetime
-    name: str = ""
-    plan: Plan = Plan.FREE
-    status: SubscriberStatus = SubscriberStatus.CONFIRMED
-    language: str = ""
-    zone: str = ""
-    country: str = ""
-    source: str = ""
-    tags: frozenset[str] = field(default_factory=frozenset)
-    plan_source: str = ""
-    plan_ends_at: datetime | None = None
-    stripe_id: str = ""
-    consent: str = ""
-    referrer: str = ""
-    wants: Wants = Wants.EVERYTHING
-    paused_until: datetime | None = None
-
-
-def new_referral_code() -> str:
-    """A random code, eight characters of CODE_ALPHABET (40 bits); unguessable, for it names a person."""
-    return base64.b32encode(secrets.token_bytes(5)).translate(_CODE_LETTERS).decode()
+_TEXTS = ("name", "plan", "language", "zone", "country", "plan_source", "stripe_id", "referrer", "consent", "wants")
+_TIMES = ("plan_ends_at", "paused_until")
+_NEVER = -(2**62)  # stands for NULL where a time is taken away; a missing one leaves the column alone
 
 
 def add_subscriber(connection: Connection, new: NewSubscriber) -> tuple[Subscriber, bool]:
@@ -70,17 +53,6 @@ def add_subscriber(connection: Connection, new: NewSubscriber) -> tuple[Subscrib
     found = by_address_key(connection, address_key(new.address))
     assert found is not None  # noqa: S101  the insert either made the row or met it
     return found, added
-
-
-def add_subscribers(
-    connection: Connection, news: Sequence[NewSubscriber], draw: Callable[[], str] = new_referral_code
-) -> int:
-    """Add many subscribers; returns how many were new. Those already there, by address key, are left as they are.
-
-    Somebody new whose address carries an opt-out (they left, and were erased since) is added as unsubscribed.
-    Raises ValueError for what cannot be an address, before anything is written of its chunk.
-    """
-    return sum(_add_chunk(connection, news[at : at + CHUNK], draw) for at in range(0, len(news), CHUNK))
 
 
 def by_id(connection: Connection, subscriber_id: int) -> Subscriber | None:
@@ -143,86 +115,59 @@ def set_status(connection: Connection, subscriber_id: int, status: SubscriberSta
     return connection.execute(statement).rowcount == 1
 
 
-def update_subscriber(connection: Connection, subscriber_id: int, changes: dict[str, Any]) -> None:
-    """Write new values of name, plan, language, zone or country; other columns have functions of their own."""
-    if foreign := changes.keys() - {"name", "plan", "language", "zone", "country"}:
+def confirm_pending(connection: Connection, subscriber_ids: Collection[int], now: datetime) -> frozenset[int]:
+    """Confirm those among them who are pending at this moment; returns whom. Nobody who has left since is brought back."""
+    confirm = (
+        update(subscribers)
+        .where(subscribers.c.id.in_(sorted(subscriber_ids)), subscribers.c.status == SubscriberStatus.PENDING)
+        .values(
+            status=SubscriberStatus.CONFIRMED,
+            confirmed_at=func.coalesce(subscribers.c.confirmed_at, literal(now, subscribers.c.confirmed_at.type)),
+            unsubscribed_at=None,
+        )
+        .returning(subscribers.c.id)
+    )
+    return frozenset(connection.execute(confirm).scalars()) if subscriber_ids else frozenset()
+
+
+def update_subscriber(connection: Connection, subscriber_id: int, changes: Mapping[str, Any]) -> None:
+    """Write new values of one subscriber's plain columns; see `update_subscribers`."""
+    update_subscribers(connection, {subscriber_id: changes})
+
+
+def update_subscribers(connection: Connection, changes: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write new values by subscriber's id: name, plan and what belongs to it, language, zone, country, and so on.
+
+    Other columns have functions of their own: status, address and moments are not changed this way. Nobody erased changes.
+    """
+    if foreign := {name for one in changes.values() for name in one} - {*_TEXTS, *_TIMES}:
         raise ValueError(f"not changed this way: {', '.join(sorted(foreign))}")
+    rows = [_changed_row(owner, changes[owner]) for owner in sorted(changes) if changes[owner]]
+    for start in range(0, len(rows), CHUNK):
+        connection.execute(_update_statement(connection), {"rows": encode_rows(rows[start : start + CHUNK])})
+
+
+def _changed_row(owner: int, changes: Mapping[str, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = {"owner": owner, **changes}
+    for name in _TIMES:
+        if name in changes:
+            row[name] = _NEVER if changes[name] is None else to_millis(changes[name])
     if "name" in changes:
-        changes = changes | {"name": cut_name(changes["name"])}
-    if changes:
-        connection.execute(update(subscribers).where(subscribers.c.id == subscriber_id).values(changes))
+        row["name"] = cut_name(changes["name"])
+    return row
 
 
-def add_tags(connection: Connection, pairs: Collection[tuple[int, str]]) -> int:
-    """Tag subscribers, each pair a subscriber's id and a tag; returns how many pairs were new."""
-    wanted = sorted({(owner, tag.strip()) for owner, tag in pairs if tag.strip()})
-    if not wanted:
-        return 0
-    statement = _insert(connection, subscriber_tags).on_conflict_do_nothing()
-    rows = [{"subscriber_id": owner, "tag": tag} for owner, tag in wanted]
-    return connection.execute(statement, rows).rowcount
-
-
-def _add_chunk(connection: Connection, news: Sequence[NewSubscriber], draw: Callable[[], str]) -> int:
-    by_key: dict[str, NewSubscriber] = {}
-    for new in news:
-        by_key.setdefault(address_key(new.address), new)
-    opted_out = {key for key, reason in reasons_for(connection, by_key.keys()).items() if reason in OPT_OUTS}
-    # One order everywhere keeps two imports from a deadlock on PostgreSQL.
-    rows = [_row(key, by_key[key], key in opted_out) for key in sorted(by_key)]
-    added = _insert_with_codes(connection, rows, draw)
-    tagged = {row["referral_code"]: by_key[row["address_key"]].tags for row in rows if by_key[row["address_key"]].tags}
-    if tagged:  # looked up by the fresh codes, so somebody who was there before gets no tag
-        query = select(subscribers.c.id, subscribers.c.referral_code).where(subscribers.c.referral_code.in_(tagged))
-        found = connection.execute(query).all()
-        add_tags(connection, [(row.id, tag) for row in found for tag in tagged[row.referral_code]])
-    return added
-
-
-def _insert_with_codes(connection: Connection, rows: list[dict[str, Any]], draw: Callable[[], str]) -> int:
-    statement = _insert(connection, subscribers).on_conflict_do_nothing(index_elements=[subscribers.c.address_key])
-    for tries_left in reversed(range(_CODE_TRIES)):
-        for row in rows:
-            row["referral_code"] = draw()
-        try:
-            with connection.begin_nested():
-                return connection.execute(statement, rows).rowcount
-        except IntegrityError:  # only a code can collide here: another draw, for the whole chunk
-            if not tries_left:
-                raise
-    raise AssertionError("unreachable")
-
-
-def _row(key: str, new: NewSubscriber, opted_out: bool) -> dict[str, Any]:
-    status = SubscriberStatus.UNSUBSCRIBED if opted_out else new.status
-    return {
-        "address": new.address.strip(),
-        "address_key": key,
-        "referral_key": referral_key(new.address),
-        "name": cut_name(new.name),
-        "plan": new.plan,
-        "status": status,
-        "language": new.language,
-        "zone": new.zone,
-        "country": new.country,
-        "source": new.source,
-        "plan_source": new.plan_source,
-        "plan_ends_at": new.plan_ends_at,
-        "stripe_id": new.stripe_id,
-        "consent": new.consent,
-        "referrer": new.referrer,
-        "wants": new.wants,
-        "paused_until": new.paused_until,
-        "joined_at": new.joined_at,
-        "confirmed_at": new.joined_at if status is SubscriberStatus.CONFIRMED else None,
-        "unsubscribed_at": new.joined_at if status is SubscriberStatus.UNSUBSCRIBED else None,
-    }
-
-
-def _insert(connection: Connection, table: Any) -> Any:
-    chosen = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    # Without the option SQLAlchemy keeps an INSERT's row count only where the driver happens to (not psycopg).
-    return chosen(table).execution_options(preserve_rowcount=True)
+def _update_statement(connection: Connection) -> TextClause:
+    columns = {"owner": "bigint"} | dict.fromkeys(_TEXTS, "text") | dict.fromkeys(_TIMES, "bigint")
+    texts = [f"{name} = COALESCE(given.{name}, subscribers.{name})" for name in _TEXTS]
+    times = [
+        f"{name} = CASE WHEN given.{name} IS NULL THEN subscribers.{name} WHEN given.{name} <> {_NEVER} THEN given.{name} END"
+        for name in _TIMES
+    ]
+    return statement(
+        f"UPDATE subscribers SET {', '.join(texts + times)} FROM {rows_source(connection, columns)}"  # noqa: S608
+        " WHERE subscribers.id = given.owner AND subscribers.status <> 'erased'"
+    )
 
 
 def _one(connection: Connection, where: ColumnElement[bool]) -> Subscriber | None:

@@ -1,7 +1,7 @@
-"""Import subscribers from a CSV: add who is new, change what a cell says of who is here, refuse what is broken.
+"""Import subscribers from a file of any platform: one streaming pass, in chunks that are each whole or not at all.
 
-An import never brings back somebody who left, bounced or complained: such a row is kept back, whatever it says.
-A row that says somebody left, bounced or complained is obeyed. Blank cells change nothing; tags are only added.
+An import that was stopped is simply run again: what was written is found unchanged, and the end is the same. A dry run
+does the same to a copy of those it is about, so it says what the real one will say, and writes nothing.
 """
 
 from __future__ import annotations
@@ -9,173 +9,168 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
-from worker.domain.address import address_key
-from worker.domain.subscriber import Plan, Subscriber, SubscriberStatus, cut_name
-from worker.domain.suppression import Suppression
-from worker.errors import SourceError
-from worker.store.engine import Connection, Engine, writing
-from worker.store.referrals import confirm_referral
-from worker.store.subscribers import (
-    NewSubscriber,
-    add_subscribers,
-    add_tags,
-    by_address_keys,
-    set_status,
-    update_subscriber,
-)
-from worker.store.suppressions import reasons_for, suppress
-from worker.usecases.read_subscribers_csv import RefusedRow, SubscriberRow, read_rows
+from worker.domain.subscriber import SubscriberStatus
+from worker.store.engine import Engine, reading, write, writing
+from worker.store.new_subscribers import new_referral_code
+from worker.store.scratch import copy_people, open_scratch, scratch_code
+from worker.usecases.import_chunk import Chunk, ChunkTerms, RowReport, import_chunk, row_key
+from worker.usecases.import_decisions import RowEnd
+from worker.usecases.import_links import import_links
+from worker.usecases.import_rows import ReadRow, RefusedRow, RowKind, SetAsideRow, SubscriberRow
+from worker.usecases.read_list import ListForm, open_list
 
-CHUNK = 1_000  # rows in one transaction; an import that died is simply run again
+CHUNK = 1_000  # rows in one transaction
 
-OnProgress = Callable[[int], None]
+OnProgress = Callable[[int, float], None]
+OnRow = Callable[[RowReport], None]
+OnRefused = Callable[[RefusedRow, ListForm], None]
+_Write = Callable[[Chunk, ChunkTerms], list[RowReport]]
 
 
-class RowEnd(StrEnum):
-    """What became of a readable row."""
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """What the author says about the file. `consent`: how they know that people of whom it says nothing have agreed.
 
-    ADDED = "added"
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
-    KEPT_BACK = "kept_back"
+    `mapping`: column as written -> field (import_formats/plain.py). `name`: the file's, where the path's is not it.
+    """
+
+    dry_run: bool = False
+    mapping: Mapping[str, str] | None = None
+    consent: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """How many rows ended how; added + changed + unchanged + kept_back + refused is every row that was not blank.
+    """What the file was, and how many rows ended how; together they are every row that was not blank.
 
-    `suppressed` counts rows (added or changed) that say an address must not be mailed.
+    `suppressed` counts rows (added or changed) that say an address must not be mailed; `unsaid` those added as pending
+    because the file does not say whether they agreed.
     """
 
+    form: ListForm
     added: int = 0
     changed: int = 0
     unchanged: int = 0
     kept_back: int = 0
+    refused: int = 0
     suppressed: int = 0
-    refused: tuple[RefusedRow, ...] = ()
+    unsaid: int = 0
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return self.added + self.changed + self.unchanged + self.kept_back + self.refused
 
 
 def import_subscribers(
     engine: Engine,
-    source: Path | Iterable[str],
+    path: Path,
     now: datetime,
+    options: ImportOptions | None = None,
     on_progress: OnProgress | None = None,
-    name: str = "",
+    on_row: OnRow | None = None,
+    on_refused: OnRefused | None = None,
 ) -> ImportReport:
-    """Import a file, or the lines of one called `name`. `on_progress` is told the rows read so far, now and then.
+    """Import a file. `on_progress` is told the rows read so far and which share of the file that is (0 to 1).
 
-    Raises SourceError for a file that cannot be read at all; a bad row is reported and never stops the rest.
+    `on_row` is told how each row ended, in the file's order, `on_refused` is given the refused ones. Raises SourceError
+    for a file that cannot be read at all; a bad row is refused and never stops the rest.
     """
-    name = name or (source.name if isinstance(source, Path) else "lines")
-    ends: Counter[str] = Counter()
-    refused: list[RefusedRow] = []
-    with _lines(source) as lines:
-        for chunk in _chunks(read_rows(lines, name), refused):
-            with writing(engine) as connection:
-                ends.update(_import_chunk(connection, chunk, f"import:{name}", now))
+    options = options or ImportOptions()
+    counts: Counter[str] = Counter()
+    with open_list(path, options.mapping, options.name) as opened, _writer(engine, options.dry_run) as write_chunk:
+        terms = ChunkTerms(
+            options.name or path.name,
+            now,
+            in_order=opened.form.format == "broadsheet",
+            draw=scratch_code if options.dry_run else new_referral_code,
+        )
+        for part in _chunks(_vouched(opened.rows(), options.consent)):
+            unsaid = {row.line for row in part.rows.values() if row.unsaid}
+            counts["links"] += sum(row.links is not None for row in part.rows.values())
+            for report in _end_part(part, write_chunk(part.rows, terms)):
+                counts[report.end] += 1
+                counts["suppressed"] += report.suppressed
+                counts["unsaid"] += report.end is RowEnd.ADDED and report.line in unsaid
+                if on_row is not None:
+                    on_row(report)
+            for row in part.others:
+                if on_refused is not None and isinstance(row, RefusedRow):
+                    on_refused(row, opened.form)
             if on_progress is not None:
-                on_progress(sum(ends[end] for end in RowEnd) + len(refused))
-    return ImportReport(**ends, refused=tuple(refused))
+                on_progress(sum(counts[end] for end in RowEnd), opened.bytes_read() / max(opened.size, 1))
+        form = opened.form
+    if counts.pop("links") and not options.dry_run:
+        import_links(engine, path, options.mapping)
+    return ImportReport(form, **counts)
 
 
-@contextmanager
-def _lines(source: Path | Iterable[str]) -> Iterator[Iterable[str]]:
-    if not isinstance(source, Path):
-        yield source
-        return
-    # Undecodable bytes must not stop the file; the reader refuses the rows that hold them.
-    try:
-        opened = source.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
-    except OSError as problem:
-        raise SourceError(f"cannot be read ({problem.strerror})", file=str(source), fix="check the path") from None
-    with opened:
-        yield opened
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Rows of one transaction by `row_key`, and those between them that nobody is made of."""
+
+    rows: dict[str, SubscriberRow]
+    others: list[RefusedRow | SetAsideRow]
 
 
-def _chunks(
-    rows: Iterable[SubscriberRow | RefusedRow], refused: list[RefusedRow]
-) -> Iterator[dict[str, SubscriberRow]]:
-    """Rows by address key. A second row for one address begins a new chunk, so it finds what the first one wrote."""
-    chunk: dict[str, SubscriberRow] = {}
+def _chunks(rows: Iterable[ReadRow]) -> Iterator[_Part]:
+    """A second row for one person begins a new chunk, so it finds what the first one wrote."""
+    part = _Part({}, [])
     for row in rows:
-        if isinstance(row, RefusedRow):
-            refused.append(row)
-            continue
-        key = address_key(row.address)
-        if key in chunk or len(chunk) == CHUNK:
-            yield chunk
-            chunk = {}
-        chunk[key] = row
-    if chunk:
-        yield chunk
-
-
-def _import_chunk(
-    connection: Connection, rows: Mapping[str, SubscriberRow], evidence: str, now: datetime
-) -> Counter[str]:
-    # In this order: another import commits both together, and a suppression seen without its subscriber means erased.
-    reasons = reasons_for(connection, rows)
-    here = by_address_keys(connection, rows)
-    # Suppressions first: who is added next then starts with the status that follows from them.
-    found = [Suppression(key, row.reason, now, evidence) for key, row in rows.items() if row.reason]
-    suppress(connection, found)
-    after = reasons_for(connection, [one.address_key for one in found])
-    ends: Counter[str] = Counter()
-    news: list[NewSubscriber] = []
-    for key, row in sorted(rows.items()):  # one order everywhere: two imports at once wait, and seldom deadlock
-        subscriber, before = here.get(key), reasons.get(key)
-        if row.reason is None and (before or (subscriber and subscriber.status is SubscriberStatus.UNSUBSCRIBED)):
-            ends[RowEnd.KEPT_BACK] += 1
-            continue
-        worsened = row.reason is not None and after[key] is not before
-        ends["suppressed"] += worsened
-        if subscriber is not None:
-            changed = _change(connection, subscriber, row, now) or worsened
-            ends[RowEnd.CHANGED if changed else RowEnd.UNCHANGED] += 1
-        elif before is not None:  # suppressed and not a subscriber: erased, perhaps; their data is not wanted back
-            ends[RowEnd.KEPT_BACK] += 1
+        if not isinstance(row, SubscriberRow):
+            part.others.append(row)
         else:
-            news.append(_new(row, evidence, now))
-    added = add_subscribers(connection, news)
-    ends[RowEnd.ADDED] += added
-    ends[RowEnd.UNCHANGED] += len(news) - added  # signed up while this chunk was read
-    return ends
+            key = row_key(row)
+            if key in part.rows:
+                yield part
+                part = _Part({}, [])
+            part.rows[key] = row
+        if len(part.rows) + len(part.others) == CHUNK:
+            yield part
+            part = _Part({}, [])
+    if part.rows or part.others:
+        yield part
 
 
-def _new(row: SubscriberRow, source: str, now: datetime) -> NewSubscriber:
-    return NewSubscriber(
-        address=row.address,
-        joined_at=min(row.joined_at or now, now),
-        name=row.name,
-        plan=row.plan or Plan.FREE,
-        status=row.status or SubscriberStatus.CONFIRMED,  # an opt-out written above wins over it
-        language=row.language,
-        zone=row.zone,
-        country=row.country,
-        source=source,
-        tags=row.tags,
+def _end_part(part: _Part, reports: list[RowReport]) -> list[RowReport]:
+    """How all rows of a part ended, in the file's order."""
+    for row in part.others:
+        end = RowEnd.REFUSED if isinstance(row, RefusedRow) else RowEnd.KEPT_BACK
+        reports.append(RowReport(row.line, row.address, end, row.reason))
+    return sorted(reports, key=lambda report: report.line) if part.others else reports
+
+
+def _vouched(rows: Iterator[ReadRow], consent: str) -> Iterator[ReadRow]:
+    """People of whom the file does not say whether they agreed, at the author's word."""
+    if not consent:
+        return rows
+    return (
+        replace(row, status=SubscriberStatus.CONFIRMED, unsaid=False, consent=row.consent or consent)
+        if isinstance(row, SubscriberRow) and row.unsaid
+        else row
+        for row in rows
     )
 
 
-def _change(connection: Connection, subscriber: Subscriber, row: SubscriberRow, now: datetime) -> bool:
-    wanted: dict[str, Any] = {
-        "name": cut_name(row.name),
-        "plan": row.plan,
-        "language": row.language,
-        "zone": row.zone,
-        "country": row.country,
-    }
-    changes = {name: value for name, value in wanted.items() if value and value != getattr(subscriber, name)}
-    update_subscriber(connection, subscriber.id, changes)
-    tagged = add_tags(connection, [(subscriber.id, tag) for tag in row.tags - subscriber.tags])
-    confirmed = False
-    if row.status is SubscriberStatus.CONFIRMED and subscriber.status is SubscriberStatus.PENDING:
-        confirmed = set_status(connection, subscriber.id, SubscriberStatus.CONFIRMED, now)
-        confirm_referral(connection, subscriber.id, now)
-    return bool(changes or tagged or confirmed)
+@contextmanager
+def _writer(engine: Engine, dry_run: bool) -> Iterator[_Write]:
+    if not dry_run:
+        # Two imports in two orders may wait for each other now and then; the one the database ends does its chunk again.
+        yield lambda chunk, terms: write(engine, lambda connection: import_chunk(connection, chunk, terms))
+        return
+    with open_scratch() as scratch:
+
+        def rehearse(chunk: Chunk, terms: ChunkTerms) -> list[RowReport]:
+            keys = [key for key, row in chunk.items() if row.kind is not RowKind.ERASED]
+            codes = [row.referral_code for row in chunk.values() if row.referral_code]
+            with writing(scratch) as connection:
+                with reading(engine) as real:
+                    copy_people(real, connection, keys, codes)
+                return import_chunk(connection, chunk, terms)
+
+        yield rehearse

@@ -15,7 +15,7 @@ from worker.store.ledger.mailings import NewAddressee, NewMailing, create_mailin
 from worker.store.subscribers import by_address_key
 from worker.store.suppressions import reason_for
 from worker.usecases.due import Due
-from worker.usecases.read_subscribers_csv import read_address
+from worker.usecases.read_cells import read_address
 
 
 def send_test(

@@ -247,4 +247,5 @@ def test_an_import_names_its_bad_rows_and_keeps_the_good_ones(on, tmp_path):
     assert "added 2" in ended.out
     assert "list.csv:3:" in ended.err
     again = on("subscribers", "import", tmp_path / "list.csv", "--json")
-    assert (again.json["added"], again.json["unchanged"], again.json["refused"][0]["line"]) == (0, 2, 3)
+    assert (again.json["added"], again.json["counts"]["unchanged"]) == ([], 2)
+    assert again.json["refused"] == [{"line": 3, "address": "nonsense", "reason": again.json["refused"][0]["reason"]}]

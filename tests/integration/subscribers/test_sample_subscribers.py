@@ -55,7 +55,7 @@ def test_every_row_of_a_sample_imports_and_again_changes_nothing(engine, tmp_pat
     path = tmp_path / "sample.csv"
     eligible = write_sample(path, 2_000, 3)
     first = import_subscribers(engine, path, NOW)
-    assert (first.added, first.changed, first.kept_back, first.refused) == (2_000, 0, 0, ())
+    assert (first.added, first.changed, first.kept_back, first.refused) == (2_000, 0, 0, 0)
     rows = read(path)
     with reading(engine) as connection:
         listed = Counter(dict(connection.execute(select(suppressions.c.reason, func.count()).group_by("reason")).all()))

@@ -1,0 +1,24 @@
+"""One entry of the list as it leaves: a person, or an address that must not be mailed and is nobody's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from worker.domain.subscriber import Subscriber
+from worker.domain.suppression import Suppression
+
+
+@dataclass(frozen=True, slots=True)
+class ListEntry:
+    """One of `subscriber` and `suppression` is there at least; an erased subscriber has no suppression here.
+
+    `referred_by` and `merged_into` name another entry: by its address, or by its referral code where it is erased.
+    """
+
+    subscriber: Subscriber | None
+    suppression: Suppression | None = None
+    referred_by: str = ""
+    referred_at: datetime | None = None
+    referral_confirmed_at: datetime | None = None
+    merged_into: str = ""

@@ -1,0 +1,140 @@
+"""Our own export, CSV or JSON Lines (worker/usecases/export_columns.py): everything that can be known of somebody.
+
+Cells come as they stand: the padding of a text is part of it. Nothing is made up for a cell that is blank.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from worker.domain.address import address_key
+from worker.domain.subscriber import SubscriberStatus, Wants
+from worker.domain.suppression import SuppressionReason
+from worker.usecases.export_columns import COLUMNS, SUPPRESSED
+from worker.usecases.import_formats.form import Cells, Format, column_name, having
+from worker.usecases.import_rows import Links, RowKind, SubscriberRow
+from worker.usecases.read_cells import (
+    clean,
+    read_address,
+    read_country,
+    read_language,
+    read_moment,
+    read_plan,
+    read_tags,
+    read_zone,
+    shown,
+)
+
+_STATUSES = (SubscriberStatus.CONFIRMED, SubscriberStatus.PENDING, SubscriberStatus.UNSUBSCRIBED)
+
+
+def _row(line: int, cells: Cells) -> SubscriberRow:
+    word = clean(cells.get("status", "")).casefold()
+    if word == SubscriberStatus.ERASED:
+        return _erased(line, cells)
+    reason = _reason(cells)
+    if word == SUPPRESSED:
+        return _suppression(line, cells, reason)
+    return SubscriberRow(
+        line=line,
+        address=read_address(clean(cells.get("address", ""))),
+        name=cells.get("name", ""),
+        plan=read_plan(clean(cells.get("plan", ""))),
+        plan_source=cells.get("plan source", ""),
+        plan_ends_at=_moment(cells, "plan ends at"),
+        status=_status(word),
+        reason=reason,
+        left_at=_moment(cells, "suppressed at"),
+        tags=read_tags(cells.get("tags", "")),
+        language=read_language(clean(cells.get("language", ""))),
+        zone=read_zone(clean(cells.get("zone", ""))),
+        country=read_country(clean(cells.get("country", ""))),
+        joined_at=_moment(cells, "joined at"),
+        stripe_id=cells.get("stripe id", ""),
+        referrer=cells.get("referrer", ""),
+        consent=cells.get("consent", ""),
+        wants=_wants(clean(cells.get("wants", ""))),
+        paused_until=_moment(cells, "paused until"),
+        referral_code=clean(cells.get("referral code", "")),
+        source=cells.get("source", ""),
+        evidence=cells.get("suppression evidence", ""),
+        confirmed_at=_moment(cells, "confirmed at"),
+        unsubscribed_at=_moment(cells, "unsubscribed at"),
+        links=_links(cells),
+    )
+
+
+def _erased(line: int, cells: Cells) -> SubscriberRow:
+    code = clean(cells.get("referral code", ""))
+    if not code:
+        raise ValueError("an erased record is known by its referral code, and there is none")
+    return SubscriberRow(
+        line=line,
+        address="",
+        kind=RowKind.ERASED,
+        status=SubscriberStatus.ERASED,
+        referral_code=code,
+        joined_at=_moment(cells, "joined at"),
+        erased_at=_moment(cells, "erased at"),
+        links=_links(cells),
+    )
+
+
+def _suppression(line: int, cells: Cells, reason: SuppressionReason | None) -> SubscriberRow:
+    address = clean(cells.get("address", ""))
+    address_key(address)  # whatever is no address at all ends here
+    if reason is None:
+        raise ValueError("a suppressed address needs its reason in the column suppressed")
+    return SubscriberRow(
+        line=line,
+        address=address,
+        kind=RowKind.SUPPRESSION,
+        reason=reason,
+        left_at=_moment(cells, "suppressed at"),
+        evidence=cells.get("suppression evidence", ""),
+    )
+
+
+def _status(word: str) -> SubscriberStatus | None:
+    if not word:
+        return None
+    if word in _STATUSES:
+        return SubscriberStatus(word)
+    raise ValueError(f'the status "{shown(word)}" is none of {", ".join(_STATUSES)}, erased, {SUPPRESSED}')
+
+
+def _reason(cells: Cells) -> SuppressionReason | None:
+    word = clean(cells.get("suppressed", "")).casefold()
+    if not word:
+        return None
+    if word in set(SuppressionReason):
+        return SuppressionReason(word)
+    raise ValueError(f'the reason "{shown(word)}" is none of {", ".join(SuppressionReason)}')
+
+
+def _wants(text: str) -> Wants | None:
+    if text and text not in set(Wants):
+        raise ValueError(f"wants is one of {', '.join(Wants)}")
+    return Wants(text) if text else None
+
+
+def _links(cells: Cells) -> Links | None:
+    by, into = clean(cells.get("referred by", "")), clean(cells.get("merged into", ""))
+    if not by and not into:
+        return None
+    return Links(by, _moment(cells, "referred at"), _moment(cells, "referral confirmed at"), into)
+
+
+def _moment(cells: Cells, column: str) -> datetime | None:
+    return read_moment(clean(cells.get(column, "")), column.replace(" ", "_"))
+
+
+FORMATS = (
+    Format(
+        "broadsheet",
+        having("address", "status", "referral code", "suppressed", "suppression evidence"),
+        lambda _header: _row,
+        frozenset(column_name(name) for name in COLUMNS),
+        keeps_text=True,
+    ),
+)

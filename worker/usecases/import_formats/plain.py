@@ -1,0 +1,158 @@
+"""Any CSV with a column of addresses, by the names its columns have, or by the author's own mapping.
+
+A column that may say who must not be mailed, and that nobody explained, stops the file; a cell that says so in a column
+nobody explained stops its row. A list of nothing but addresses is taken at the author's word: they are confirmed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from worker.domain.subscriber import SubscriberStatus
+from worker.errors import SourceError
+from worker.usecases.import_formats.form import Cells, Format, Header, Reader, column_name
+from worker.usecases.import_rows import SubscriberRow
+from worker.usecases.read_cells import (
+    read_address,
+    read_country,
+    read_language,
+    read_moment,
+    read_plan,
+    read_tags,
+    read_yes,
+    read_zone,
+)
+from worker.usecases.read_consent import LEFT, NOT_SUBSCRIBED, YES, Consent, read_consent, word_of
+
+IGNORE = "ignore"
+#: What a column may be mapped to.
+FIELDS = (
+    *("address", "name", "first_name", "last_name", "plan", "plan_source", "plan_ends", "status", "subscribed"),
+    *("unsubscribed", "unsubscribed_at", "tags", "language", "zone", "country", "joined", "stripe_id", "referrer"),
+    *("consent", IGNORE),
+)
+_ALSO = {
+    **{column_name(name): name for name in FIELDS if name != IGNORE},
+    **dict.fromkeys(("email", "email address", "e mail", "e mail address", "mail"), "address"),
+    **dict.fromkeys(("full name",), "name"),
+    **dict.fromkeys(("labels",), "tags"),
+    **dict.fromkeys(("created at", "joined at", "subscribed at", "signup date", "sign up date"), "joined"),
+    **dict.fromkeys(("plan ends at",), "plan_ends"),
+    **dict.fromkeys(("stripe customer id",), "stripe_id"),
+    **dict.fromkeys(("time zone", "timezone"), "zone"),
+    **dict.fromkeys(
+        ("opted out", "opt out", "optout", "unsubscribe", "email disabled", "do not email"), "unsubscribed"
+    ),
+}
+# Words in a column's name that may be about who must not be mailed. `state` is not among them: its cells are looked at.
+_TELLING = re.compile(
+    r"\b(?:status|subscribed|unsub\w*|opt(?:ed)? ?(?:in|out)|optin|optout|bounced?|cleaned|complain\w*|spam|abuse|disabled"
+    r"|inactive|active|blocked|block ?list\w*|black ?list\w*|suppress\w*|do not (?:e ?mail|contact|mail)|consent|gdpr|confirmed"
+    r"|abgemeldet|désabonné|désinscrit|baja|disiscritto)\b"
+)
+
+
+def plain_format(mapping: Mapping[str, str] | None = None) -> Format:
+    """The format of a CSV whose columns are named like our fields, or are mapped: column as written -> field."""
+    given = {column_name(column): field for column, field in (mapping or {}).items()}
+
+    def prepare(header: Header) -> Reader:
+        return _prepare(header, given)
+
+    return Format("csv", lambda header: "address" in fields_of(header, given).values(), prepare, frozenset())
+
+
+def fields_of(header: Header, given: Mapping[str, str]) -> dict[str, str]:
+    """Column -> field; a mapped column's own name no longer counts, and neither does another one for the same field."""
+    taken = set(given.values())
+    fields: dict[str, str] = {}
+    for name in header.names:
+        field = given.get(name) or _ALSO.get(name)
+        if field and (name in given or field not in taken):
+            fields[name] = field
+    return fields
+
+
+def _prepare(header: Header, given: Mapping[str, str]) -> Reader:
+    fields = fields_of(header, given)
+    for missing in sorted(given.keys() - header.having):
+        raise SourceError(
+            f"--map names the column {missing}, which is not in the header",
+            file=header.file,
+            line=1,
+            fix="spell it as there",
+        )
+    _one_each(header, fields)
+    unread = [name for name in header.names if name and name not in fields]
+    for name in unread:
+        if _TELLING.search(name):
+            raise SourceError(
+                f'the column "{name}" may say who must not be mailed, and it is not known here',
+                file=header.file,
+                line=1,
+                fix=f'say what it is: --map "{name}=status", =subscribed, =unsubscribed (true means no mail) or =ignore',
+            )
+    column = {field: name for name, field in fields.items()}
+    silent = not {"status", "subscribed", "unsubscribed", "unsubscribed_at"} & column.keys()
+
+    def read(line: int, cells: Cells) -> SubscriberRow:
+        for name in unread:
+            if word_of(cells.get(name, "")) in NOT_SUBSCRIBED:
+                raise ValueError(f'the column "{name}" says {word_of(cells[name])}; map it, or map it to {IGNORE}')
+        return _row(line, {field: cells.get(name, "") for field, name in column.items()}, silent)
+
+    return read
+
+
+def _one_each(header: Header, fields: Mapping[str, str]) -> None:
+    used: dict[str, str] = {}
+    for name in header.names:
+        field = fields.get(name)
+        if field is None or field == IGNORE:
+            continue
+        if field in used:
+            raise SourceError(
+                f"the column {field} is there twice", file=header.file, line=1, fix="remove or rename one of them"
+            )
+        used[field] = name
+
+
+def _row(line: int, cells: Cells, silent: bool) -> SubscriberRow:
+    get: Callable[[str, str], str] = cells.get
+    left_at = read_moment(get("unsubscribed_at", ""), "unsubscribed_at")
+    consent = Consent() if silent else _consent(cells, left_at)
+    first = f"{get('first_name', '')} {get('last_name', '')}".strip()
+    return SubscriberRow(
+        line=line,
+        address=read_address(get("address", "")),
+        name=get("name", "") or first,
+        plan=read_plan(get("plan", "")),
+        plan_source=get("plan_source", ""),
+        plan_ends_at=read_moment(get("plan_ends", ""), "the end of the plan"),
+        status=consent.status,
+        reason=consent.reason,
+        left_at=left_at if consent.reason else None,
+        tags=read_tags(get("tags", "")),
+        language=read_language(get("language", "")),
+        zone=read_zone(get("zone", "")),
+        country=read_country(get("country", "")),
+        joined_at=read_moment(get("joined", ""), "joined"),
+        stripe_id=get("stripe_id", ""),
+        referrer=get("referrer", ""),
+        consent=get("consent", ""),
+    )
+
+
+def _consent(cells: Cells, left_at: datetime | None) -> Consent:
+    """All columns that speak of it, and the worst of what they say."""
+    said = [read_consent(cells.get("status", ""))]
+    yes, no = read_yes(cells.get("subscribed", "")), read_yes(cells.get("unsubscribed", ""))
+    said += [YES if yes else LEFT] if yes is not None else []
+    said += [LEFT if no else YES] if no is not None else []
+    said += [LEFT] if left_at is not None else []
+    reasons = [one for one in said if one.reason is not None]
+    pending = [one for one in said if one.status is SubscriberStatus.PENDING]
+    clear = [one for one in said if one.status is not None]
+    return (reasons or pending or clear or [Consent()])[0]

@@ -1,0 +1,89 @@
+"""Take lines apart into the cells of a CSV, record by record, streaming; a bad record never takes others with it.
+
+Knows quotes, delimiters and line numbers, and nothing of what a cell means.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from worker.usecases.read_text_file import LINE_LIMIT
+
+DELIMITERS = ",;\t"
+RECORD_LINES = 20  # a quotation mark open for longer is one somebody forgot; the lines after it are read again
+_OPEN = "a quotation mark is opened and not closed"
+
+
+class Record(NamedTuple):
+    """One record: its first line's number, its cells, or why there are none, and the line as it stood."""
+
+    line: int
+    cells: Sequence[str] | None
+    problem: str
+    raw: str
+
+
+def each_record(
+    lines: Iterator[str], delimiter: str, first_line: int = 1, width: int | None = None, most_lines: int = RECORD_LINES
+) -> Iterator[Record]:
+    """Every record, blank lines among them as one of no filled cell.
+
+    `width` is the number of columns, where a quotation mark may be forgotten: a record of several lines is then one of
+    those if it has more cells than that, or if one of its later lines could be a record of its own.
+    """
+    waiting: deque[str] = deque()
+    number = first_line
+    while first := (waiting.popleft() if waiting else next(lines, "")):
+        if '"' not in first and len(first) < LINE_LIMIT:  # nearly every line
+            yield Record(number, first.rstrip("\r\n").split(delimiter), "", first)
+            number += 1
+            continue
+        taken = [first]
+        while _is_open(taken) and len(taken) < most_lines:
+            more = waiting.popleft() if waiting else next(lines, "")
+            if not more:
+                break
+            taken.append(more)
+        records, problem = _take_apart(taken, delimiter, number, width)
+        if problem:
+            yield Record(number, None, problem, first)
+            waiting.extendleft(reversed(taken[1:]))
+            number += 1
+        else:
+            yield from records
+            number += len(taken)
+
+
+def _take_apart(taken: Sequence[str], delimiter: str, number: int, width: int | None) -> tuple[list[Record], str]:
+    if len(taken[0]) >= LINE_LIMIT:
+        return [], f"the line is longer than {LINE_LIMIT:,} characters"
+    if _is_open(taken):
+        return [], _OPEN
+    records, before = [], 0
+    reader = csv.reader(taken, delimiter=delimiter)
+    try:
+        for cells in reader:
+            records.append(Record(number + before, cells, "", taken[before]))
+            before = reader.line_num
+    except csv.Error as wrong:
+        return [], f"cannot be read as CSV: {wrong}"
+    if len(taken) > 1 and width is not None and _swallowed(taken, records, delimiter, width):
+        return [], _OPEN
+    return records, ""
+
+
+def _swallowed(taken: Sequence[str], records: Sequence[Record], delimiter: str, width: int) -> bool:
+    """Whether a cell of several lines took others' records into it."""
+    begun = {one.line for one in records}
+    first = min(begun)
+    inside = [line for place, line in enumerate(taken) if first + place not in begun]
+    return any(any((one.cells or ())[width:]) for one in records) or any(
+        "@" in line and line.count(delimiter) >= width - 1 for line in inside
+    )
+
+
+def _is_open(lines: Sequence[str]) -> bool:
+    return sum(line.count('"') for line in lines) % 2 == 1

@@ -1,0 +1,252 @@
+"""Open somebody's list, whatever wrote it, and read it row by row: a file in, rows and refusals out, streaming.
+
+Puts together encoding, delimiter, header, format and cells. Touches no database.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import IO
+
+import orjson
+
+from worker.errors import SourceError
+from worker.usecases.export_columns import unguard
+from worker.usecases.import_formats import recognise, require_columns_once
+from worker.usecases.import_formats.form import Cells, Format, Header, Reader, column_name
+from worker.usecases.import_rows import ReadRow, RefusedRow
+from worker.usecases.read_cells import clean
+from worker.usecases.read_csv_records import DELIMITERS, RECORD_LINES, each_record
+from worker.usecases.read_text_file import LINE_LIMIT, FileForm, each_line, look_at_file, open_lines
+
+#: The column a file of refused rows has besides its own; it is not read.
+WHY = "refused_because"
+_WHY = column_name(WHY)
+_OWN_RECORD_LINES = 10_000  # nobody forgets a quotation mark in a file we wrote
+_ADDRESSES = ("address", "email", "email address", "user email address")
+
+
+@dataclass(frozen=True)
+class ListForm:
+    """What a file turned out to be. `header`: its columns as written, without that of refusals; empty for JSON Lines."""
+
+    format: str
+    encoding: str
+    delimiter: str  # `,`, `;`, a tab, or empty for JSON Lines
+    line_ends: str
+    header: tuple[str, ...]
+
+
+class OpenedList:
+    """An open list: what it is, its rows once, and how far it has been read."""
+
+    def __init__(self, name: str, file: FileForm, text: IO[str], mapping: Mapping[str, str] | None) -> None:
+        self.size = file.size
+        self._name, self._text, self._encoding = name, text, file.encoding
+        self._lines = each_line(text)
+        self._mapping = mapping
+        self._line = 0  # how many were taken
+        first = self._next_filled()
+        self._is_json = first.startswith("{")
+        if self._is_json:
+            delimiter, names, self._ahead = "", _keys(first, name, self._line), [first]
+            self._line -= 1
+        else:
+            delimiter, names, self._ahead = *self._read_header(first), []
+        self._columns = tuple(column_name(one) for one in names)
+        self._skipped = self._columns.index(_WHY) if _WHY in self._columns else None
+        self._format, self._reader = self._recognise(delimiter)
+        written = tuple(one for place, one in enumerate(names) if place != self._skipped)
+        self.form = ListForm(
+            self._format.name, file.encoding, delimiter, file.line_ends, () if self._is_json else written
+        )
+
+    def bytes_read(self) -> int:
+        """How much of the file has been read, roughly, out of `size`."""
+        return self._text.buffer.tell() if hasattr(self._text, "buffer") else 0
+
+    def rows(self) -> Iterator[ReadRow]:
+        """Every row after the header, blank ones left out. The order is the file's."""
+        return self._json_rows() if self._is_json else self._csv_rows()
+
+    def _csv_rows(self) -> Iterator[ReadRow]:
+        columns = self._columns
+        most = RECORD_LINES
+        change, skipped, width = clean, self._skipped, len(columns)
+        if self._format.keeps_text:
+            change, most = unguard, _OWN_RECORD_LINES
+        records = each_record(
+            self._lines, self.form.delimiter, self._line + 1, None if self._format.keeps_text else width, most
+        )
+        for line, cells, problem, raw in records:
+            if cells is None:
+                yield RefusedRow(line, "", problem, None, raw)
+                continue
+            text = "".join(cells)
+            if not text or text.isspace():
+                continue
+            wrong = self._unusable(text) or _too_many(cells, width)
+            named = {name: change(cell) for name, cell in zip(columns, cells, strict=False)}
+            kept = cells if skipped is None else [cell for place, cell in enumerate(cells) if place != skipped]
+            yield self._row(line, named, wrong, kept, raw)
+
+    def _json_rows(self) -> Iterator[ReadRow]:
+        for line, text in enumerate(chain(self._ahead, self._lines), self._line + 1):
+            if text.isspace():
+                continue
+            try:
+                named = {column_name(key): _as_cell(value) for key, value in _object(text).items()}
+            except ValueError as broken:
+                yield RefusedRow(line, "", str(broken), None, text)
+                continue
+            named.pop(_WHY, None)
+            if not self._format.keeps_text:
+                named = {name: clean(cell) for name, cell in named.items()}
+            wrong = self._unusable("".join(named.values())) or self._late(named)
+            yield self._row(line, named, wrong, None, text)
+
+    def _row(self, line: int, named: Cells, wrong: str, cells: Sequence[str] | None, raw: str) -> ReadRow:
+        if not wrong:
+            try:
+                row = self._reader(line, named)
+            except ValueError as refused:
+                wrong = str(refused)
+            else:
+                if row.address.isascii() or self._encoding != "cp1252":
+                    return row
+                wrong = "the address has letters beyond ASCII in a file that is not UTF-8; save the file as UTF-8"
+        return RefusedRow(line, _address(named), wrong, None if cells is None else tuple(cells), raw)
+
+    def _late(self, named: Cells) -> str:
+        """Why an object cannot be used that has what the first one had not: nobody has looked whether it says no."""
+        late = [name for name, cell in named.items() if cell and name not in self._columns]
+        return f'has "{late[0]}", which the first line has not; put it there too, empty' if late else ""
+
+    def _unusable(self, text: str) -> str:
+        """Why no row can be made of this text, whatever it says."""
+        if "\0" in text:
+            return "holds a NUL character"
+        if text.isascii():
+            return ""
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return f"is not {'UTF-8' if self._encoding != 'cp1252' else 'cp1252'}; save the file as UTF-8 and import it again"
+        broken = self._encoding.startswith("utf-16") and "\ufffd" in text
+        return "holds half a character; save the file as UTF-8 and import it again" if broken else ""
+
+    def _next_filled(self) -> str:
+        for line in self._lines:
+            self._line += 1
+            if line.strip():
+                if line.lstrip().startswith("[{"):
+                    raise SourceError("is one JSON list", file=self._name, line=1, fix="write one JSON object a line")
+                return line
+        raise SourceError(
+            "is empty", file=self._name, line=1, fix="begin with a header such as address,name,plan,status"
+        )
+
+    def _read_header(self, first: str) -> tuple[str, list[str]]:
+        """The delimiter and the columns. Excel's own first line, `sep=;`, says the delimiter."""
+        given = ""
+        if first.strip().strip('"').casefold().startswith("sep=") and len(first.strip().strip('"')) <= 5:
+            given = first.strip("\r\n").strip('"')[4:5] or "\t"
+            first = self._next_filled()
+        taken = [first]
+        while sum(line.count('"') for line in taken) % 2 and len(taken) < RECORD_LINES:
+            more = next(self._lines, "")
+            self._line += 1
+            taken.append(more)
+        for delimiter in given or DELIMITERS:
+            names = _header_cells(taken, delimiter)
+            if recognise(self._header(names), self._mapping):
+                return delimiter, names
+        raise self._not_known(_header_cells(taken, given or max(DELIMITERS, key=first.count)))
+
+    def _header(self, names: Sequence[str]) -> Header:
+        kept = [one for one in map(column_name, names) if one != _WHY]
+        return Header(tuple(kept), self._name)
+
+    def _recognise(self, delimiter: str) -> tuple[Format, Reader]:
+        header = self._header(self._columns)
+        known = recognise(header, self._mapping)
+        if known is None:
+            raise self._not_known(self._columns)
+        require_columns_once(known, header, 1)
+        return known, known.prepare(header)
+
+    def _not_known(self, names: Sequence[str]) -> SourceError:
+        if any("@" in one for one in names):
+            return SourceError(
+                "begins with an address, not with a header",
+                file=self._name,
+                line=1,
+                fix="put a first line: address,name",
+            )
+        shown = ", ".join(one for one in names if one)[:300]
+        return SourceError(
+            f"the first line names no column address or email; it names {shown}",
+            file=self._name,
+            line=1,
+            fix='say which column is which: --map "Their column=address,Another=name"',
+        )
+
+
+@contextmanager
+def open_list(path: Path, mapping: Mapping[str, str] | None = None, name: str = "") -> Iterator[OpenedList]:
+    """Open a list. Raises SourceError for a file that cannot be read, or whose header is not known."""
+    form = look_at_file(path)
+    with open_lines(path, form) as text:
+        yield OpenedList(name or path.name, form, text, mapping)
+
+
+def _header_cells(taken: Sequence[str], delimiter: str) -> list[str]:
+    if len(taken[0]) >= LINE_LIMIT:
+        return []
+    try:
+        return next(csv.reader(taken, delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
+def _too_many(cells: Sequence[str], width: int) -> str:
+    if len(cells) > width and any(cell.strip() for cell in cells[width:]):
+        return f"has {len(cells)} cells under {width} columns; is a cell with a comma unquoted?"
+    return ""
+
+
+def _address(named: Cells) -> str:
+    found = next((named[name] for name in _ADDRESSES if named.get(name)), "")
+    return found or next((cell for cell in named.values() if "@" in cell), "")
+
+
+def _keys(first: str, name: str, line: int) -> list[str]:
+    try:
+        return list(_object(first))
+    except ValueError as wrong:
+        raise SourceError(str(wrong), file=name, line=line, fix="write one JSON object a line") from None
+
+
+def _object(text: str) -> dict[str, object]:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise ValueError("is not one JSON object") from None
+    if not isinstance(found, dict):
+        raise ValueError("is not one JSON object")
+    return found
+
+
+def _as_cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return orjson.dumps(value).decode()
