@@ -34,6 +34,7 @@ __all__ = [
     "count_confirmed",
     "each_subscriber",
     "set_status",
+    "subscriber_pages",
     "update_subscriber",
     "update_subscribers",
 ]  # adding has a module of its own
@@ -81,13 +82,19 @@ def by_address_keys(connection: Connection, keys: Collection[str]) -> dict[str, 
 
 def each_subscriber(connection: Connection, where: ColumnElement[bool] | None = None) -> Iterator[Subscriber]:
     """Every subscriber in the order of their ids, a thousand in memory at a time; `where` narrows it."""
+    for page in subscriber_pages(connection, where):
+        yield from page
+
+
+def subscriber_pages(connection: Connection, where: ColumnElement[bool] | None = None) -> Iterator[list[Subscriber]]:
+    """The same, a thousand at a time."""
     last = 0
     while True:  # by key rather than one long cursor: the caller may write or commit in between
         query = select(subscribers).where(subscribers.c.id > last).order_by(subscribers.c.id).limit(CHUNK)
         rows = connection.execute(query if where is None else query.where(where)).all()
         if not rows:
             return
-        yield from _with_tags(connection, rows)
+        yield _with_tags(connection, rows)
         last = rows[-1].id
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from worker.domain.address import address_key
 from worker.domain.subscriber import Subscriber
@@ -50,10 +51,11 @@ def row_key(row: SubscriberRow) -> str:
 
 
 def import_chunk(connection: Connection, chunk: Chunk, terms: ChunkTerms) -> list[RowReport]:
-    """Write a chunk; the reports are in the file's order."""
-    erased = {key: row for key, row in chunk.items() if row.kind is RowKind.ERASED}
-    ends = _import_people(connection, {key: row for key, row in chunk.items() if key not in erased}, terms)
-    ends |= _import_erased(connection, erased, terms)
+    """Write a chunk; the reports are in the file's order, and so are the ids of who is added, where the terms ask for it."""
+    ends: dict[str, RowReport] = {}
+    for erased, some in groupby(chunk.items(), key=lambda item: item[1].kind is RowKind.ERASED):
+        write = _import_erased if erased else _import_people
+        ends |= write(connection, dict(some), terms)
     return [ends[key] for key in chunk]
 
 

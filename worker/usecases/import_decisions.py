@@ -64,7 +64,7 @@ def suppression_of(
             return None
         reason = SuppressionReason.UNSUBSCRIBED
     at = row.left_at or row.unsubscribed_at or now
-    return Suppression(key, reason, min(at, now), row.evidence or f"import:{file}")
+    return Suppression(key, reason, min(at, now), f"import:{file}" if row.evidence is None else row.evidence)
 
 
 def decide(row: SubscriberRow, standing: Standing, file: str, now: datetime) -> Decision:
@@ -150,7 +150,7 @@ def _new(row: SubscriberRow, source: str, now: datetime) -> NewSubscriber:
         language=row.language,
         zone=row.zone,
         country=row.country,
-        source=row.source or source,
+        source=source if row.source is None else row.source,
         tags=row.tags,
         plan_source=row.plan_source,
         plan_ends_at=row.plan_ends_at,

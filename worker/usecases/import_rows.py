@@ -66,8 +66,8 @@ class SubscriberRow:
     paused_until: datetime | None = None
     kind: RowKind = RowKind.PERSON
     referral_code: str = ""
-    source: str = ""
-    evidence: str = ""
+    source: str | None = None
+    evidence: str | None = None
     confirmed_at: datetime | None = None
     unsubscribed_at: datetime | None = None
     erased_at: datetime | None = None

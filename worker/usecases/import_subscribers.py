@@ -105,7 +105,7 @@ def import_subscribers(
             if on_progress is not None:
                 on_progress(sum(counts[end] for end in RowEnd), opened.bytes_read() / max(opened.size, 1))
         form = opened.form
-    if counts.pop("links") and not options.dry_run:
+    if counts.pop("links", 0) and not options.dry_run:
         import_links(engine, path, options.mapping)
     return ImportReport(form, **counts)
 

@@ -1,0 +1,93 @@
+"""Random lists for tests: files as people have them, and the state of a database as something to compare."""
+
+from hypothesis import strategies as st
+from sqlalchemy import delete, select
+
+from worker.store.engine import reading, writing
+from worker.store.tables import referrals, subscriber_tags, subscribers, suppressions
+
+_PEOPLE = [f"r{number}@example.com" for number in range(6)]
+_SPELLED = st.sampled_from(
+    [*_PEOPLE, *(one.upper() for one in _PEOPLE), " r1@example.com ", "nobody", "", "x@", "r2@example..com"]
+)
+_STATUS = st.sampled_from(
+    ["", "confirmed", "pending", "unsubscribed", "Bounced", "complained", "manual", "invalid", "inactive", "gone"]
+)
+_PLAN = st.sampled_from(["", "", "free", "paid", "gold"])
+_NAME = st.sampled_from(["", "Ada", "Zoë", "x" * 120, "=1+1", 'B "o"'])
+_TAGS = st.sampled_from(["", "one", "one;two", "three,one", " , "])
+_DATE = st.sampled_from(["", "2024-01-05", "2031-01-05", "3/4/2024"])
+
+
+@st.composite
+def plain_lists(draw, most=12):
+    """Lines of a plain CSV, some of them broken."""
+    row = st.tuples(_SPELLED, _NAME, _PLAN, _STATUS, _TAGS, _DATE, _DATE, st.sampled_from(["", "PT", "Portugal"]))
+    rows = draw(st.lists(row, max_size=most))
+    quoted = [
+        ",".join('"' + cell.replace('"', '""') + '"' if set(cell) & set(',"') else cell for cell in cells)
+        for cells in rows
+    ]
+    broken = draw(
+        st.lists(
+            st.sampled_from(['r1@example.com,"open', "r2@example.com,a,b,c,d,e,f,g,h,i", "r3@example.com\0"]),
+            max_size=2,
+        )
+    )
+    return ["email,name,plan,status,tags,joined,plan_ends,country", *draw(st.permutations(quoted + broken))]
+
+
+@st.composite
+def substack_lists(draw):
+    """Lines of one of Substack's two files."""
+    who, yes = (
+        st.sampled_from([*_PEOPLE, "q@deletion-request.substack.com", "broken"]),
+        st.sampled_from(["true", "false", "", "?"]),
+    )
+    if draw(st.booleans()):
+        rows = draw(st.lists(st.tuples(who, yes, _DATE, yes, yes, _DATE), max_size=8))
+        header = "email,active_subscription,expiry,email_disabled,prefer_digests,created_at"
+    else:
+        kind = st.sampled_from(["free", "paid", "comp", "gift", "ios_app", "odd"])
+        rows = draw(st.lists(st.tuples(who, _DATE, yes, yes, st.sampled_from(["", "cus_1"]), kind), max_size=8))
+        header = "email,expiry,email_disabled,prefer_digests,stripe_connected_customer_id,type"
+    return [header, *(",".join(row) for row in rows)]
+
+
+def wipe(engine):
+    """Empty the list, so that a property's next example finds nobody."""
+    with writing(engine) as connection:
+        for table in (referrals, subscriber_tags, suppressions, subscribers):
+            connection.execute(delete(table))
+
+
+def whole_list(engine):
+    """Everything the list holds, but for ids and drawn codes, which no two runs share."""
+    with reading(engine) as connection:
+        people = {row.id: row for row in connection.execute(select(subscribers))}
+        tags = {(people[row.subscriber_id].address_key, row.tag) for row in connection.execute(select(subscriber_tags))}
+        kept = sorted(tuple(row) for row in connection.execute(select(suppressions)))
+        links = {
+            (
+                people[row.referred_id].address_key,
+                people[row.referrer_id].address_key,
+                row.recorded_at,
+                row.confirmed_at,
+            )
+            for row in connection.execute(select(referrals))
+        }
+    left_out = {"id", "referral_code"}
+    rows = sorted(
+        (
+            repr({name: value for name, value in row._mapping.items() if name not in left_out})
+            for row in people.values()
+        ),
+    )
+    return rows, tags, kept, links
+
+
+def exact_list(engine):
+    """Every row as it stands: to see that nothing was written."""
+    with reading(engine) as connection:
+        tables = (subscribers, subscriber_tags, suppressions, referrals)
+        return [sorted(repr(tuple(row)) for row in connection.execute(select(table))) for table in tables]
