@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("render", "transport", "mailroom", "planning", "submit", "broadcast", "events", "memory", "signups")
+NAMES = ("render", "transport", "mailroom", "planning", "submit", "broadcast", "events", "imports", "signups", "memory")
 
 
 def main() -> None:

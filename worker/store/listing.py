@@ -15,6 +15,7 @@ from worker.domain.segment import Rule
 from worker.domain.subscriber import Subscriber
 from worker.domain.suppression import Suppression, SuppressionReason
 from worker.store.engine import Connection
+from worker.store.rows import among
 from worker.store.segments import where
 from worker.store.subscribers import subscriber_pages
 from worker.store.tables import referrals, subscribers, suppressions
@@ -34,12 +35,12 @@ def stream_list(connection: Connection, rule: Rule | None = None) -> Iterator[Li
 
 def _entries(connection: Connection, page: Sequence[Subscriber]) -> Iterator[ListEntry]:
     keys = [person.address_key for person in page if person.address_key]
-    found = select(suppressions).where(suppressions.c.address_key.in_(keys))
+    found = select(suppressions).where(among(connection, suppressions.c.address_key, keys))
     kept = {row.address_key: _suppression(row) for row in connection.execute(found)}
     brought = (
         select(referrals.c.referred_id, referrals.c.recorded_at, referrals.c.confirmed_at, *_NAME)
         .join(subscribers, subscribers.c.id == referrals.c.referrer_id)
-        .where(referrals.c.referred_id.in_([person.id for person in page]))
+        .where(among(connection, referrals.c.referred_id, [person.id for person in page]))
     )
     links = {row.referred_id: row for row in connection.execute(brought)}
     targets = {person.merged_into for person in page if person.merged_into is not None}

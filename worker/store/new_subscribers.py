@@ -21,7 +21,7 @@ from worker.domain.subscriber import Plan, SubscriberStatus, Wants, cut_name
 from worker.domain.suppression import OPT_OUTS
 from worker.store.engine import Connection
 from worker.store.instants import to_millis
-from worker.store.rows import encode_rows, rows_source, statement
+from worker.store.rows import among, encode_rows, rows_source, statement
 from worker.store.suppressions import reasons_for
 from worker.store.tables import subscribers
 
@@ -151,12 +151,12 @@ def _free_codes(connection: Connection, given: Sequence[str]) -> set[str]:
     wanted = {code for code in given if code}
     if not wanted:
         return wanted
-    query = select(subscribers.c.referral_code).where(subscribers.c.referral_code.in_(wanted))
+    query = select(subscribers.c.referral_code).where(among(connection, subscribers.c.referral_code, wanted))
     return wanted - set(connection.execute(query).scalars())
 
 
 def _insert_statement(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> TextClause:
-    filled = set().union(*rows)
+    filled = {name for row in rows for name, value in row.items() if value is not None}
     names = [*_ALWAYS, *(name for name in (*_OTHERS, *_INSTANTS) if name in filled and name not in _ALWAYS)]
     source = rows_source(
         connection, {name: "bigint" if name in _INSTANTS else "text" for name in names} | {"place": "bigint"}
@@ -185,24 +185,18 @@ def _row(key: str, new: NewSubscriber, opted_out: bool) -> dict[str, Any]:
         "address_key": key,
         "referral_key": referral_key_of(key),
         "status": status.value,
-        "name": cut_name(new.name),
-        "plan": new.plan.value,
-        "language": new.language,
-        "zone": new.zone,
-        "country": new.country,
-        "source": new.source,
-        "plan_source": new.plan_source,
-        "plan_ends_at": _millis(new.plan_ends_at),
-        "stripe_id": new.stripe_id,
-        "consent": new.consent,
-        "referrer": new.referrer,
-        "wants": new.wants.value,
-        "paused_until": _millis(new.paused_until),
         "joined_at": to_millis(new.joined_at),
         "confirmed_at": _millis(new.confirmed_at or confirmed),
         "unsubscribed_at": _millis(new.unsubscribed_at or left),
+        "plan_ends_at": _millis(new.plan_ends_at),
+        "paused_until": _millis(new.paused_until),
     }
-    return {name: value for name, value in row.items() if value is not None and value != _OTHERS.get(name)}
+    for name, otherwise in _OTHERS.items():
+        value = getattr(new, name)
+        if value != otherwise:
+            row[name] = value
+    row["name"] = cut_name(new.name)
+    return row
 
 
 def _millis(at: datetime | None) -> int | None:

@@ -17,7 +17,7 @@ from worker.domain.subscriber import Plan, Subscriber, SubscriberStatus, Wants, 
 from worker.store.engine import Connection
 from worker.store.instants import to_millis
 from worker.store.new_subscribers import CHUNK, CODE_ALPHABET, NewSubscriber, add_subscribers, add_tags
-from worker.store.rows import encode_rows, rows_source, statement
+from worker.store.rows import among, encode_rows, rows_source, statement
 from worker.store.tables import subscriber_tags, subscribers
 
 __all__ = [
@@ -75,7 +75,7 @@ def by_address_keys(connection: Connection, keys: Collection[str]) -> dict[str, 
     """Those among `keys` who are subscribers, by address key."""
     ordered, found = sorted(keys), {}
     for start in range(0, len(ordered), CHUNK):
-        query = select(subscribers).where(subscribers.c.address_key.in_(ordered[start : start + CHUNK]))
+        query = select(subscribers).where(among(connection, subscribers.c.address_key, ordered[start : start + CHUNK]))
         found.update({one.address_key: one for one in _with_tags(connection, connection.execute(query).all())})
     return found
 
@@ -126,7 +126,10 @@ def confirm_pending(connection: Connection, subscriber_ids: Collection[int], now
     """Confirm those among them who are pending at this moment; returns whom. Nobody who has left since is brought back."""
     confirm = (
         update(subscribers)
-        .where(subscribers.c.id.in_(sorted(subscriber_ids)), subscribers.c.status == SubscriberStatus.PENDING)
+        .where(
+            among(connection, subscribers.c.id, sorted(subscriber_ids)),
+            subscribers.c.status == SubscriberStatus.PENDING,
+        )
         .values(
             status=SubscriberStatus.CONFIRMED,
             confirmed_at=func.coalesce(subscribers.c.confirmed_at, literal(now, subscribers.c.confirmed_at.type)),
@@ -185,7 +188,7 @@ def _one(connection: Connection, where: ColumnElement[bool]) -> Subscriber | Non
 def _with_tags(connection: Connection, rows: Sequence[Row[Any]]) -> list[Subscriber]:
     if not rows:
         return []
-    query = select(subscriber_tags).where(subscriber_tags.c.subscriber_id.in_([row.id for row in rows]))
+    query = select(subscriber_tags).where(among(connection, subscriber_tags.c.subscriber_id, [row.id for row in rows]))
     tags: dict[int, set[str]] = {}
     for found in connection.execute(query):
         tags.setdefault(found.subscriber_id, set()).add(found.tag)

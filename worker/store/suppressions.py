@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import TextClause, and_, bindparam, case, delete, or_, select, update
 
 from worker.domain.subscriber import SubscriberStatus
 from worker.domain.suppression import OPT_OUTS, REASON_STRENGTH, Suppression, SuppressionReason
 from worker.store.engine import Connection
+from worker.store.instants import to_millis
+from worker.store.rows import among, encode_rows, rows_source, statement
 from worker.store.tables import subscribers, suppressions
 
-CHUNK = 500  # addresses in one statement; SQLite takes 32,766 bound values, four are needed for each
+CHUNK = 1_000  # addresses in one statement
+
+_ASKED = 5_000  # addresses in one look-up
 
 _STRENGTH = {reason: place for place, reason in enumerate(REASON_STRENGTH)}
 
@@ -61,9 +64,9 @@ def reasons_for(connection: Connection, address_keys: Collection[str]) -> dict[s
     """The reasons of those among `address_keys` that are suppressed."""
     keys = sorted(address_keys)
     found: dict[str, SuppressionReason] = {}
-    for start in range(0, len(keys), CHUNK):
+    for start in range(0, len(keys), _ASKED):
         query = select(suppressions.c.address_key, suppressions.c.reason).where(
-            suppressions.c.address_key.in_(keys[start : start + CHUNK])
+            among(connection, suppressions.c.address_key, keys[start : start + _ASKED])
         )
         found.update((row.address_key, SuppressionReason(row.reason)) for row in connection.execute(query))
     return found
@@ -84,26 +87,30 @@ def _rank(one: Suppression) -> tuple[int, int, str]:
 
 
 def _upsert(connection: Connection, chunk: Sequence[Suppression]) -> int:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(suppressions).values(
-        [
-            {"address_key": one.address_key, "reason": one.reason, "suppressed_at": one.at, "evidence": one.evidence}
-            for one in chunk
-        ]
+    rows = [
+        {
+            "address_key": one.address_key,
+            "reason": one.reason.value,
+            "suppressed_at": to_millis(one.at),
+            "evidence": one.evidence,
+        }
+        for one in chunk
+    ]
+    return len(connection.execute(_upsert_statement(connection), {"rows": encode_rows(rows)}).all())
+
+
+def _upsert_statement(connection: Connection) -> TextClause:
+    columns = {"address_key": "text", "reason": "text", "suppressed_at": "bigint", "evidence": "text"}
+    names = ", ".join(columns)
+    return statement(
+        f"INSERT INTO suppressions ({names}) SELECT {names} FROM {rows_source(connection, columns)} WHERE true"  # noqa: S608
+        " ORDER BY address_key ON CONFLICT (address_key) DO UPDATE SET"
+        " reason = excluded.reason, suppressed_at = excluded.suppressed_at, evidence = excluded.evidence"
+        f" WHERE {_strength('excluded.reason')} > {_strength('suppressions.reason')}"
+        " OR excluded.reason = suppressions.reason AND (excluded.suppressed_at < suppressions.suppressed_at"
+        " OR excluded.suppressed_at = suppressions.suppressed_at AND excluded.evidence < suppressions.evidence)"
+        " RETURNING address_key"
     )
-    new, old = statement.excluded, suppressions.c
-    same = new.reason == old.reason
-    better = or_(
-        _strength(new.reason) > _strength(old.reason),
-        and_(same, new.suppressed_at < old.suppressed_at),
-        and_(same, new.suppressed_at == old.suppressed_at, new.evidence < old.evidence),
-    )
-    written = statement.on_conflict_do_update(
-        index_elements=[suppressions.c.address_key],
-        set_={"reason": new.reason, "suppressed_at": new.suppressed_at, "evidence": new.evidence},
-        where=better,
-    ).returning(suppressions.c.address_key)  # counted so: psycopg's row count of an upsert is not kept
-    return len(connection.execute(written).all())
 
 
 def _opt_out(connection: Connection, given: Iterable[Suppression]) -> None:
@@ -111,11 +118,14 @@ def _opt_out(connection: Connection, given: Iterable[Suppression]) -> None:
     for one in given:
         if one.reason in OPT_OUTS:
             earliest[one.address_key] = min(one.at, earliest.get(one.address_key, one.at))
-    if not earliest:
+    # Most suppressed addresses are nobody's: those are asked for at once, and only the others are written one by one,
+    # in one order everywhere, so that no two wait for each other.
+    ours = _subscribed(connection, earliest)
+    if not ours:
         return
     left, since = subscribers.c.status == SubscriberStatus.UNSUBSCRIBED, subscribers.c.unsubscribed_at
     moment = bindparam("moment", type_=since.type)
-    statement = (
+    leave = (
         update(subscribers)
         .where(
             subscribers.c.address_key == bindparam("key"),
@@ -127,9 +137,20 @@ def _opt_out(connection: Connection, given: Iterable[Suppression]) -> None:
             unsubscribed_at=case((and_(left, since < moment), since), else_=moment),
         )
     )
-    connection.execute(statement, [{"key": key, "moment": moment} for key, moment in sorted(earliest.items())])
+    connection.execute(
+        leave, [{"key": key, "moment": moment} for key, moment in sorted(earliest.items()) if key in ours]
+    )
 
 
-def _strength(reason: ColumnElement[str]) -> ColumnElement[int]:
+def _subscribed(connection: Connection, keys: Collection[str]) -> frozenset[str]:
+    ordered, found = sorted(keys), set[str]()
+    for start in range(0, len(ordered), _ASKED):
+        somebody = among(connection, subscribers.c.address_key, ordered[start : start + _ASKED])
+        found.update(connection.execute(select(subscribers.c.address_key).where(somebody)).scalars())
+    return frozenset(found)
+
+
+def _strength(column: str) -> str:
     # Reasons we do not know (written by a later version) are the strongest: nothing replaces them.
-    return case(*((reason == name, place) for name, place in _STRENGTH.items()), else_=len(_STRENGTH))
+    known = " ".join(f"WHEN '{name}' THEN {place}" for name, place in _STRENGTH.items())
+    return f"(CASE {column} {known} ELSE {len(_STRENGTH)} END)"
