@@ -159,10 +159,14 @@ def _new(row: SubscriberRow, source: str, now: datetime) -> NewSubscriber:
         referrer=row.referrer,
         wants=row.wants or Wants.EVERYTHING,
         paused_until=row.paused_until,
-        confirmed_at=row.confirmed_at,
-        unsubscribed_at=row.unsubscribed_at or left_at,
+        confirmed_at=_past(row.confirmed_at, now),
+        unsubscribed_at=_past(row.unsubscribed_at or left_at, now),
         referral_code=row.referral_code,
     )
+
+
+def _past(at: datetime | None, now: datetime) -> datetime | None:
+    return None if at is None else min(at, now)
 
 
 def _said_of(new: NewSubscriber, row: SubscriberRow, reason: SuppressionReason | None) -> str:

@@ -147,7 +147,12 @@ def export(engine, as_lines=False, **given):
     return out.getvalue()
 
 
-@settings(max_examples=80, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     news=st.lists(people(), max_size=6, unique_by=lambda new: address_key(new.address)),
     events=EVENTS,
