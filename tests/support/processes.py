@@ -46,7 +46,10 @@ class Process:
         return self._popen.poll() is not None
 
     def interrupt(self):
-        self._popen.send_signal(signal.SIGINT)
+        self.send(signal.SIGINT)
+
+    def send(self, number):
+        self._popen.send_signal(number)
 
     def wait(self, seconds=60):
         """Its exit code."""

@@ -93,15 +93,20 @@ def _run(
         refused_file(target) as rows,
     ):
         task = bar.add_task("looking" if options.dry_run else "importing", total=1.0, rows=0)
-        report = import_subscribers(
-            context.engine,
-            source,
-            datetime.now(UTC),
-            options,
-            on_progress=lambda count, share: bar.update(task, completed=share, rows=count),
-            on_row=keep,
-            on_refused=None if rows is None else rows.add,
-        )
+        try:
+            report = import_subscribers(
+                context.engine,
+                source,
+                datetime.now(UTC),
+                options,
+                on_progress=lambda count, share: bar.update(task, completed=share, rows=count),
+                on_row=keep,
+                on_refused=None if rows is None else rows.add,
+            )
+        except KeyboardInterrupt:
+            kept = "Nothing was written." if options.dry_run else "What was imported stays; run it again to go on."
+            say(f"Stopped. {kept}", console=err)
+            raise typer.Exit(130) from None
         return report, None if rows is None else rows.finish(), first
 
 

@@ -15,7 +15,7 @@ from typing import IO
 
 from worker.errors import SourceError
 
-LINE_LIMIT = 1_000_000  # characters; a longer line is cut there, and what is left of it is skipped
+LINE_LIMIT = 100_000  # characters; a longer line is cut there, and what is left of it is skipped
 _BLOCK = 1 << 20
 _SAMPLE = 1 << 16
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
