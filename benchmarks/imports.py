@@ -9,6 +9,7 @@ everybody, is rehearsed, and the list is exported.
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -43,14 +44,15 @@ def main() -> None:
         path = Path(folder) / "list.csv"
         write_list(path, READERS)
         print(f"imports; {READERS:,} rows, {path.stat().st_size / 1e6:.0f} MB")
-        for kind in ("sqlite", "postgresql"):
+        for kind in ("postgresql", "sqlite"):
             with database(kind) as engine:
                 bare = bare_rows(engine, READERS)
                 for what in ("import", "the same again", "dry run", "export"):
                     seconds, peak, rows = in_a_process(engine, path, what)
                     print(
                         f"  {kind:10} {what:15} {rows / seconds:9,.0f} rows/s  most memory {peak:5.0f} MiB"
-                        f"   bare rows {bare:9,.0f}/s (ratio {rows / seconds / bare:.2f})"
+                        f"   bare rows {bare:9,.0f}/s (ratio {rows / seconds / bare:.2f})",
+                        flush=True,
                     )
 
 
@@ -77,6 +79,7 @@ def in_a_process(engine: Engine, path: Path, what: str) -> tuple[float, float, i
 def run(what: str, url: str, path: str) -> None:
     """Be the process: import, look or export, and print what it took."""
     engine, now = open_engine(url), datetime.now(UTC)
+    gc.freeze()  # as the command does
     began = time.perf_counter()
     if what == "export":
         with whole_file(Path(path).with_suffix(".export.csv")) as out:

@@ -60,8 +60,11 @@ _WRITTEN_DATES = ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y")
 _SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 _SECONDS = re.compile(r"\d{9,10}")
 _MILLISECONDS = re.compile(r"\d{12,13}")
+# With the name of a zone after its offset, as Go prints an instant (listmonk's export): `2024-01-05 09:30:00.1 +0000 UTC`.
 _ISO_PARTS = re.compile(
-    r"(\d{4}-\d{2}-\d{2})[ T](\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,6})?)?) ?(Z|UTC|GMT|[+-]\d{2}:?\d{2})?", re.I
+    r"(\d{4}-\d{2}-\d{2})[ T](\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?) ?"
+    r"(?:Z|UTC|GMT|([+-]\d{2}:?\d{2})(?: (?:[A-Z]{2,5}|[+-]\d{2,4}))?)?",
+    re.I,
 )
 
 
@@ -142,17 +145,17 @@ class _AmbiguousDate(ValueError):
 
 
 def _parse_moment(text: str, month_first: bool | None) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        pass
+    # First, for `fromisoformat` takes the milliseconds of 2017 for an hour of 1512.
     if _SECONDS.fullmatch(text):
         return datetime.fromtimestamp(int(text), UTC)
     if _MILLISECONDS.fullmatch(text):
         return datetime.fromtimestamp(int(text) / 1000, UTC)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
     if found := _ISO_PARTS.fullmatch(text):
-        day, hour, zone = found.groups()
-        zone = "+00:00" if zone is None or zone.upper() in ("Z", "UTC", "GMT") else zone
+        day, hour, zone = found.groups(default="+00:00")
         return datetime.fromisoformat(f"{day}T{hour.zfill(5) if hour.count(':') == 1 else hour.zfill(8)}{zone}")
     if found := _SLASHES.fullmatch(text):
         return _with_slashes([int(part or 0) for part in found.groups()], month_first)

@@ -14,14 +14,19 @@ from worker.usecases.read_cells import shown
 
 
 class Consent(NamedTuple):
-    """Where consent stands: a status, or a reason not to mail. Both None: the file does not say."""
+    """Where consent stands: a status, or a reason not to mail. Both None: the cell is blank.
+
+    `unsaid`: pending, for the file does not say whether they agreed, and the author may know (`--consent`).
+    """
 
     status: SubscriberStatus | None = None
     reason: SuppressionReason | None = None
+    unsaid: bool = False
 
 
 YES = Consent(status=SubscriberStatus.CONFIRMED)
 PENDING = Consent(status=SubscriberStatus.PENDING)
+UNSAID = Consent(status=SubscriberStatus.PENDING, unsaid=True)
 LEFT = Consent(reason=SuppressionReason.UNSUBSCRIBED)
 BOUNCED = Consent(reason=SuppressionReason.BOUNCED)
 COMPLAINED = Consent(reason=SuppressionReason.COMPLAINED)

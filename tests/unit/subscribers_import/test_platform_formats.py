@@ -329,13 +329,12 @@ def test_kit_s_states_are_known_under_each_header_it_may_have(header, word, stoo
     [("enabled", "pending"), ("disabled", "manual"), (" Blocklisted", "manual"), ("", "pending"), ("x", "refused")],
 )
 def test_listmonk_s_enabled_is_no_consent(word, stood):
-    row_text = (
-        f'6f1c,a@example.com,Ada,"{{""country"": ""PT""}}",{word},2024-01-05 09:30:00.123+00,2024-01-05 09:30:00+00'
-    )
-    name, [row] = rows_of(LISTMONK, row_text.replace("+00,", "+00:00,"))
+    row_text = f'6f1c,a@example.com,Ada,"{{""country"": ""PT""}}",{word},2024-01-05 09:30:00.123456 +0000 UTC,2024-01-05 09:30:00 +0000 UTC'
+    name, [row] = rows_of(LISTMONK, row_text)
     assert (name, stands(row)) == ("listmonk", stood)
     if stood != "refused":
         assert (row.unsaid, row.country) == (stood == "pending", "PT")
+        assert row.joined_at == datetime(2024, 1, 5, 9, 30, 0, 123456, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -360,3 +359,14 @@ def test_a_header_is_known_in_capitals_quoted_padded_and_reordered(header, delim
 def test_a_column_that_is_there_twice_is_named(header):
     with pytest.raises(SourceError, match="email is there twice"):
         read(f"{header},Email")
+
+
+def test_a_blank_where_consent_should_be_is_pending_and_counted_as_unsaid():
+    rows = [
+        rows_of(SUBSTACK_LIST, "a@example.com,false,,,false,2024-01-15")[1][0],
+        rows_of(GHOST, "1,a@example.com,Ada,,,false,,2024-01-05T09:30:00.000Z,,,")[1][0],
+        rows_of(BEEHIIV, "a@example.com,Ada,Moreno,,free,2023-03-24 10:23:10 UTC,,No,,,blue")[1][0],
+        rows_of(BUTTONDOWN, "1,1,a@example.com,,,,,,,2024-01-05,,,,,{}")[1][0],
+        rows_of("email_address,first_name,state,created_at", "a@example.com,Ada,,2024-01-05")[1][0],
+    ]
+    assert [(stands(row), row.unsaid) for row in rows] == [("pending", True)] * 5

@@ -10,7 +10,7 @@ from worker.domain.subscriber import Plan
 from worker.usecases.import_formats.form import Cells, Format, Header, Reader, full_name, having
 from worker.usecases.import_rows import SubscriberRow
 from worker.usecases.read_cells import read_address, read_moment, read_yes, shown
-from worker.usecases.read_consent import INVALID, LEFT, PENDING, YES, Consent, read_consent
+from worker.usecases.read_consent import INVALID, LEFT, PENDING, UNSAID, YES, Consent, read_consent
 
 _WORDS: dict[str, Consent] = {
     "active": YES,
@@ -32,7 +32,7 @@ def _prepare(header: Header) -> Reader:
         if consent is YES and left_at is not None:
             raise ValueError("says active, and that they unsubscribed; write which is true into status")
         if consent == Consent():
-            consent = LEFT if left_at else PENDING
+            consent = LEFT if left_at else UNSAID
         plan, source = _plan(cells)
         return SubscriberRow(
             line=line,
@@ -42,6 +42,7 @@ def _prepare(header: Header) -> Reader:
             plan_source=source,
             status=consent.status,
             reason=consent.reason,
+            unsaid=consent.unsaid,
             left_at=left_at if consent.reason else None,
             tags=frozenset(name for name in tiers if read_yes(cells.get(name, ""))),
             stripe_id=cells.get("stripe customer id", ""),

@@ -13,7 +13,7 @@ from worker.domain.subscriber import Plan
 from worker.usecases.import_formats.form import Cells, Format, having
 from worker.usecases.import_rows import NOBODY, SubscriberRow
 from worker.usecases.read_cells import read_address, read_moment, read_tags
-from worker.usecases.read_consent import BLOCKED, BOUNCED, COMPLAINED, LEFT, PENDING, YES, Consent, read_consent
+from worker.usecases.read_consent import BLOCKED, BOUNCED, COMPLAINED, LEFT, PENDING, UNSAID, YES, Consent, read_consent
 
 METADATA_LIMIT = 4_000  # characters; a longer cell is left alone
 # https://github.com/buttondown/openapi enums.json, and the types its documents name besides.
@@ -33,7 +33,7 @@ _DOUBTFUL = frozenset({"trialed", "churning", "past due", "paused"})
 
 def _row(line: int, cells: Cells) -> SubscriberRow:
     kind = cells.get("subscriber type", "").casefold().replace("_", " ")
-    consent = read_consent(kind, _CONSENT) if kind else PENDING
+    consent = read_consent(kind, _CONSENT) if kind else UNSAID
     left_at = _moment(cells, "unsubscription date")
     if consent is YES and left_at is not None:
         raise ValueError(f"says {kind}, and that they unsubscribed; write which is true into subscriber_type")
@@ -47,6 +47,7 @@ def _row(line: int, cells: Cells) -> SubscriberRow:
         plan_source=source,
         status=consent.status,
         reason=consent.reason,
+        unsaid=consent.unsaid,
         left_at=left_at if consent.reason else None,
         tags=read_tags(cells.get("tags", ""), ";") | doubtful,
         joined_at=_moment(cells, "subscription date") or _moment(cells, "creation date"),

@@ -11,7 +11,7 @@ from worker.domain.subscriber import Plan
 from worker.usecases.import_formats.form import Cells, Format, having
 from worker.usecases.import_rows import SetAsideRow, SubscriberRow
 from worker.usecases.read_cells import read_address, read_moment, read_tags, read_yes
-from worker.usecases.read_consent import BOUNCED, LEFT, PENDING, YES
+from worker.usecases.read_consent import BOUNCED, LEFT, UNSAID, YES
 
 
 def _row(line: int, cells: Cells) -> SubscriberRow | SetAsideRow:
@@ -19,7 +19,7 @@ def _row(line: int, cells: Cells) -> SubscriberRow | SetAsideRow:
     if cells.get("deleted at"):
         return SetAsideRow(line, address, "was deleted in Ghost")
     mailed = read_yes(cells.get("subscribed to emails", ""))
-    consent = PENDING if mailed is None else YES if mailed else LEFT
+    consent = UNSAID if mailed is None else YES if mailed else LEFT
     if read_yes(cells.get("email disabled", "")):
         consent = BOUNCED if mailed is not False else LEFT
     plan, source = _plan(cells)
@@ -31,6 +31,7 @@ def _row(line: int, cells: Cells) -> SubscriberRow | SetAsideRow:
         plan_source=source,
         status=consent.status,
         reason=consent.reason,
+        unsaid=consent.unsaid,
         tags=read_tags(cells.get("labels", ""), ","),
         stripe_id=cells.get("stripe customer id", ""),
         joined_at=read_moment(cells.get("created at", ""), "created_at"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from worker.usecases.import_formats.form import Cells, Format, Header, Reader, full_name
 from worker.usecases.import_rows import SubscriberRow
 from worker.usecases.read_cells import read_address, read_moment, read_tags
-from worker.usecases.read_consent import PENDING, WORDS, Consent, read_consent
+from worker.usecases.read_consent import PENDING, UNSAID, WORDS, Consent, read_consent
 
 # https://developers.kit.com/api-reference/subscribers/list-subscribers and https://help.kit.com, the subscribers' page.
 _WORDS: dict[str, Consent] = {**WORDS, "inactive": PENDING}
@@ -22,13 +22,14 @@ def _prepare(header: Header) -> Reader:
     def read(line: int, cells: Cells) -> SubscriberRow:
         consent = read_consent(cells.get(state, ""), _WORDS)
         if consent == Consent():
-            consent = PENDING
+            consent = UNSAID
         return SubscriberRow(
             line=line,
             address=read_address(cells.get(address, "")),
             name=full_name(cells),
             status=consent.status,
             reason=consent.reason,
+            unsaid=consent.unsaid,
             tags=read_tags(cells.get("tags", ""), ","),
             joined_at=read_moment(cells.get("created at", ""), "created_at", month_first=True),
             referrer=cells.get("referrer", "") or cells.get("source", ""),

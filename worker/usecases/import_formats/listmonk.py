@@ -12,9 +12,9 @@ from worker.domain.subscriber import SubscriberStatus
 from worker.usecases.import_formats.form import Cells, Format, having
 from worker.usecases.import_rows import SubscriberRow
 from worker.usecases.read_cells import if_readable, read_address, read_country, read_moment
-from worker.usecases.read_consent import BLOCKED, PENDING, Consent, read_consent
+from worker.usecases.read_consent import BLOCKED, UNSAID, Consent, read_consent
 
-_WORDS: dict[str, Consent] = {"enabled": PENDING, "disabled": BLOCKED, "blocklisted": BLOCKED, "blacklisted": BLOCKED}
+_WORDS: dict[str, Consent] = {"enabled": UNSAID, "disabled": BLOCKED, "blocklisted": BLOCKED, "blacklisted": BLOCKED}
 
 
 def _row(line: int, cells: Cells) -> SubscriberRow:

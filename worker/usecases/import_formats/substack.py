@@ -13,7 +13,7 @@ from worker.domain.subscriber import Plan
 from worker.usecases.import_formats.form import Cells, Format, Header, Reader, having
 from worker.usecases.import_rows import NOBODY, SetAsideRow, SubscriberRow
 from worker.usecases.read_cells import if_readable, read_address, read_country, read_moment, read_yes, shown
-from worker.usecases.read_consent import LEFT, PENDING, YES, Consent
+from worker.usecases.read_consent import LEFT, UNSAID, YES, Consent
 
 GROUP, APPLE = "substack-group", "substack-ios"  # tags of those whose plan does not come along
 _SUMMARY = frozenset({GROUP, APPLE})
@@ -35,6 +35,7 @@ def _list_row(line: int, cells: Cells) -> SubscriberRow | SetAsideRow:
         plan_yields_to=_SUMMARY,
         status=consent.status,
         reason=consent.reason,
+        unsaid=consent.unsaid,
         joined_at=_moment(cells, "created at"),
     )
 
@@ -55,6 +56,7 @@ def _paid_row(line: int, cells: Cells) -> SubscriberRow | SetAsideRow:
         plan_ends_at=ends if plan is Plan.PAID else None,
         status=consent.status,
         reason=consent.reason,
+        unsaid=consent.unsaid,
         tags=tags,
         stripe_id=stripe,
         joined_at=_moment(cells, "created at"),
@@ -109,7 +111,7 @@ def _dashboard_row(line: int, cells: Cells) -> SubscriberRow | SetAsideRow:
 def _mailed(disabled: str) -> Consent:
     """`email_disabled`: true means that they do not want mail. Blank says nothing, so nobody is mailed for it."""
     no_mail = read_yes(disabled)
-    return PENDING if no_mail is None else LEFT if no_mail else YES
+    return UNSAID if no_mail is None else LEFT if no_mail else YES
 
 
 def _moment(cells: Cells, column: str) -> datetime | None:
