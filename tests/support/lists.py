@@ -54,6 +54,22 @@ def substack_lists(draw):
     return [header, *(",".join(row) for row in rows)]
 
 
+@st.composite
+def own_lists(draw):
+    """Lines of an export of ours, as somebody's hand may have left it."""
+    code = st.sampled_from(["", "aaaa0001", "aaaa0002", "aaaa0003"])
+    status = st.sampled_from(["confirmed", "pending", "unsubscribed", "erased", "suppressed", "", "odd"])
+    reason = st.sampled_from(["", "", "bounced", "unsubscribed", "complained"])
+    named = st.sampled_from(["", *_PEOPLE, "aaaa0001", "no@body@"])
+    row = st.tuples(
+        _SPELLED, status, code, reason, _DATE, _NAME, _PLAN, named, st.sampled_from(["", "2024-01-05"]), named
+    )
+    rows = draw(st.lists(row, max_size=9))
+    header = "address,status,referral_code,suppressed,suppressed_at,name,plan,referred_by,referred_at,merged_into"
+    quoted = [",".join('"' + cell.replace('"', '""') + '"' for cell in (*cells, "proof")) for cells in rows]
+    return [f"{header},suppression_evidence", *quoted]
+
+
 def wipe(engine):
     """Empty the list, so that a property's next example finds nobody."""
     with writing(engine) as connection:
@@ -67,6 +83,7 @@ def whole_list(engine):
         people = {row.id: row for row in connection.execute(select(subscribers))}
         tags = {(people[row.subscriber_id].address_key, row.tag) for row in connection.execute(select(subscriber_tags))}
         kept = sorted(tuple(row) for row in connection.execute(select(suppressions)))
+        merged = {(one.address_key, people[one.merged_into].address_key) for one in people.values() if one.merged_into}
         links = {
             (
                 people[row.referred_id].address_key,
@@ -76,14 +93,14 @@ def whole_list(engine):
             )
             for row in connection.execute(select(referrals))
         }
-    left_out = {"id", "referral_code"}
+    left_out = {"id", "referral_code", "merged_into"}
     rows = sorted(
         (
             repr({name: value for name, value in row._mapping.items() if name not in left_out})
             for row in people.values()
         ),
     )
-    return rows, tags, kept, links
+    return rows, tags, kept, links, merged
 
 
 def exact_list(engine):

@@ -35,7 +35,7 @@ def test_the_list_of_commands_is_shown_with_no_words_at_all(broadsheet):
     assert all(f"\n  {name} " in ended.out + ended.err for name in EVERY)
 
 
-@pytest.mark.parametrize("name", [*EVERY, "subscribers import"])
+@pytest.mark.parametrize("name", [*EVERY, "subscribers import", "subscribers export"])
 def test_every_command_explains_itself(broadsheet, name):
     ended = broadsheet(*name.split(), "--help")
     assert ended.code == 0

@@ -258,7 +258,7 @@ def test_a_code_that_somebody_has_here_is_drawn_anew_and_misleads_no_referral(en
         other, _added = add_subscriber(connection, taken)
     assert other.referral_code == ada.referral_code
     assert load(engine, text.encode()).counts == {"added": 2}
-    _people, _tags, _kept, links = whole_list(engine)
+    _people, _tags, _kept, links, _merged = whole_list(engine)
     assert [(referred, referrer) for referred, referrer, _at, _confirmed in links] == [
         ("bo@example.com", "ada@example.com")
     ]

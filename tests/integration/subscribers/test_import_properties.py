@@ -1,18 +1,23 @@
 """Imports of random lists into random databases: a dry run foretells, repeating changes nothing, nobody comes back."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, select
 
 from tests.support.importing import load
-from tests.support.lists import exact_list, plain_lists, substack_lists, whole_list, wipe
+from tests.support.lists import exact_list, own_lists, plain_lists, substack_lists, whole_list, wipe
 from worker.store.engine import reading
 from worker.store.tables import subscribers, suppressions
 from worker.usecases import import_subscribers
 
-LISTS = st.one_of(plain_lists(), substack_lists())
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LISTS = st.one_of(plain_lists(), substack_lists(), own_lists())
+FEW = settings(
+    max_examples=60,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 @pytest.fixture
