@@ -17,7 +17,7 @@ from worker.logs import say
 from worker.store.engine import Connection, Engine, write
 from worker.store.signups import count, keep_signup
 from worker.usecases.due import Due
-from worker.usecases.read_subscribers_csv import read_address
+from worker.usecases.read_cells import read_address
 
 log = logging.getLogger("broadsheet.signups")
 
