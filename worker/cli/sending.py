@@ -117,7 +117,7 @@ def send(
             f"{issue.file} has errors and cannot be sent", fix=f"mend them; `broadsheet check {slug}` looks again"
         )
     chosen = segment or issue.audience
-    audience = preview_audience(context.engine, publication, chosen)
+    audience = preview_audience(context.engine, publication, chosen, hour.at)
     total = sum(parts.get("audience", 0) for parts in audience.values())
     days = warm_up_days(context.engine, publication, total, hour.at)
     hours = preview_hours(context.engine, publication, chosen, hour) if by_zone else {}

@@ -50,6 +50,7 @@ ORDER = (
         "report",
         "subscribers",
         "signup-form",
+        "segments",
         "suppressions",
         "doctor",
         "run",

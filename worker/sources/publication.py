@@ -29,6 +29,7 @@ def read_publication(project: Path) -> Publication:
     source = Toml.read(project, project / "content" / "publication.toml")
     source.only(source.values, _KEYS)
     sender = _address(source, "sender", None)
+    slot = _slot(source)
     return Publication(
         name=_header(source, "name"),
         author=_header(source, "author"),
@@ -38,12 +39,12 @@ def read_publication(project: Path) -> Publication:
         list_id=_list_id(source),
         language=_language(source),
         home=source.url("home"),
-        slot=_slot(source),
+        slot=slot,
         description=source.string("description", ""),
         logo=source.url("logo", ""),
         links={name: source.url(name, within="links") for name in source.table("links")},
         benefits=_benefits(source),
-        segments=_segments(source),
+        segments=_segments(source, slot.zone),
         goal=_goal(source),
         warm_up=read_warm_up(source),
         late=read_lateness(source),
@@ -111,14 +112,14 @@ def _benefits(source: Toml) -> tuple[str, ...]:
     return tuple(item.strip() for item in value)
 
 
-def _segments(source: Toml) -> Mapping[str, Rule]:
+def _segments(source: Toml, zone: str) -> Mapping[str, Rule]:
     rules: dict[str, Rule] = {}
     table: Mapping[str, Any] = source.table("segments")
     for name, written in table.items():
         if name in _RESERVED:
             raise source.wrong(f"segments.{name}", "is a name with a meaning of its own", "choose another name")
         try:
-            rules[name] = parse_rule(written)
+            rules[name] = parse_rule(written, zone)
         except ValueError as wrong:
             fix = 'write for example { tag = "producer" } or { all = [{ plan = "paid" }, { tag = "producer" }] }'
             raise source.wrong(f"segments.{name}", f"cannot be read: {wrong}", fix) from None

@@ -1,39 +1,106 @@
 """Segments as SQL: a rule becomes a condition on `subscribers`, and an audience's name becomes a rule.
 
-A condition says whom the rule picks and nothing more: who of them may be mailed is the ledger's eligibility.
+A condition says whom the rule picks and nothing more: who of them may be mailed is the ledger's eligibility. It must pick
+the same people as worker/domain/matching.py.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any as Anything
 from typing import assert_never
 
-from sqlalchemy import ColumnElement, and_, exists, false, not_, or_, true
+from sqlalchemy import ColumnElement, Text, and_, exists, false, func, not_, or_, select, true
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from worker.domain.publication import Publication
-from worker.domain.segment import EVERYONE, All, Any, HasPlan, HasTag, Not, Rule
-from worker.domain.subscriber import Plan
+from worker.domain.segment import (
+    EVERYONE,
+    All,
+    Any,
+    HasPlan,
+    HasTag,
+    JoinedAfter,
+    JoinedBefore,
+    LivesIn,
+    Not,
+    ReferredAtLeast,
+    ReferredAtMost,
+    Rule,
+    Speaks,
+    ascii_lower,
+    begin_of,
+    end_of,
+)
+from worker.domain.subscriber import Plan, SubscriberStatus
 from worker.errors import UsageError
-from worker.store.tables import subscriber_tags, subscribers
+from worker.store.engine import Connection
+from worker.store.tables import referrals, subscriber_tags, subscribers, suppressions
 
 #: Audiences every publication has; its own segments may not take these names.
 BUILT_IN: dict[str, Rule] = {"everyone": EVERYONE, "paid": HasPlan(Plan.PAID), "free": HasPlan(Plan.FREE)}
 
 
-def where(rule: Rule) -> ColumnElement[bool]:
-    """The condition that holds for the rows of `subscribers` which the rule picks; never NULL, so `not` is safe."""
+class _AsciiLower(FunctionElement[str]):
+    """Lower case for A to Z alone, whatever the database's locale, as `ascii_lower` has it."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(_AsciiLower, "sqlite")
+def _sqlite(element: _AsciiLower, compiler: Anything, **kw: Anything) -> str:
+    return f"lower({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(_AsciiLower, "postgresql")
+def _postgresql(element: _AsciiLower, compiler: Anything, **kw: Anything) -> str:
+    return f'lower({compiler.process(element.clauses, **kw)} COLLATE "C")'
+
+
+def where(rule: Rule, now: datetime) -> ColumnElement[bool]:
+    """The condition that holds for the rows of `subscribers` which the rule picks; never NULL, so `not` is safe.
+
+    Days ago are counted back from `now`: of a mailing, its hour.
+    """
     match rule:
         case HasPlan(plan):
             return subscribers.c.plan == plan
         case HasTag(tag):
             return exists().where(subscriber_tags.c.subscriber_id == subscribers.c.id, subscriber_tags.c.tag == tag)
+        case JoinedBefore(day, zone):
+            return subscribers.c.joined_at < begin_of(day, zone, now)
+        case JoinedAfter(day, zone):
+            return subscribers.c.joined_at >= end_of(day, zone, now)
+        case ReferredAtLeast(friends):
+            return _brought() >= friends
+        case ReferredAtMost(friends):
+            return _brought() <= friends
+        case LivesIn(country):
+            return _AsciiLower(subscribers.c.country) == ascii_lower(country)
+        case Speaks(language):
+            tag, own = ascii_lower(language), func.replace(_AsciiLower(subscribers.c.language), "_", "-")
+            # Not LIKE, in which SQLite takes upper for lower case.
+            return or_(own == tag, func.substr(own, 1, len(tag) + 1) == f"{tag}-")
         case All(rules):
-            return and_(true(), *(where(part) for part in rules))
+            return and_(true(), *(where(part, now) for part in rules))
         case Any(rules):
-            return or_(false(), *(where(part) for part in rules))
+            return or_(false(), *(where(part, now) for part in rules))
         case Not(part):
-            return not_(where(part))
+            return not_(where(part, now))
         case _:
             assert_never(rule)
+
+
+def _brought() -> ColumnElement[int]:
+    """How many confirmed friends a subscriber brought: one look at an index for each row."""
+    return (
+        select(func.count())
+        .select_from(referrals)
+        .where(referrals.c.referrer_id == subscribers.c.id, referrals.c.confirmed_at.is_not(None))
+        .scalar_subquery()
+    )
 
 
 def audience_rule(name: str, publication: Publication) -> Rule:
@@ -49,3 +116,17 @@ def audience_rule(name: str, publication: Publication) -> Rule:
             fix=f"use one of {known}, or write the segment {name} in content/publication.toml",
         )
     return rule
+
+
+def sample_addresses(connection: Connection, rule: Rule, now: datetime, most: int) -> list[str]:
+    """Up to `most` confirmed subscribers whom the rule picks and nothing suppresses, at random, in the order of addresses."""
+    query = (
+        select(subscribers.c.address)
+        .outerjoin(suppressions, suppressions.c.address_key == subscribers.c.address_key)
+        .where(
+            subscribers.c.status == SubscriberStatus.CONFIRMED, suppressions.c.address_key.is_(None), where(rule, now)
+        )
+        .order_by(func.random())
+        .limit(most)
+    )
+    return sorted(connection.execute(query).scalars())

@@ -50,11 +50,11 @@ def read_hour(words: str | None, zone: str, now: datetime) -> Hour:
     return Hour(wall, zone, at)
 
 
-def preview_audience(engine: Engine, publication: Publication, segment: str) -> dict[str, dict[str, int]]:
-    """Who a broadcast to `segment` would reach now: plan -> {"audience": n, and per reason who is left out}."""
+def preview_audience(engine: Engine, publication: Publication, segment: str, at: datetime) -> dict[str, dict[str, int]]:
+    """Who a broadcast to `segment` at that hour would reach now: plan -> {"audience": n, and per reason who is left out}."""
     rule = audience_rule(segment, publication)
     with reading(engine) as connection:
-        return count_audience(connection, MailingKind.BROADCAST, None, rule)
+        return count_audience(connection, MailingKind.BROADCAST, None, rule, at)
 
 
 def preview_hours(engine: Engine, publication: Publication, segment: str, hour: Hour) -> dict[datetime, int]:
@@ -68,7 +68,7 @@ def odd_hours(engine: Engine, publication: Publication, segment: str, hour: Hour
     """What is odd about the hour where its readers live (worker/domain/calendar.py), a sentence for each such zone."""
     rule = audience_rule(segment, publication)
     with reading(engine) as connection:
-        zones = {known_zone(zone, hour.zone) for zone in count_zones(connection, rule)}
+        zones = {known_zone(zone, hour.zone) for zone in count_zones(connection, rule, hour.at)}
     return [odd for zone in sorted(zones) if (odd := oddity(hour.wall, zone))]
 
 
@@ -95,7 +95,7 @@ def schedule_broadcast(
         if local_hour:
             send_at = max(now, min(count_hours(connection, rule, hour.wall, hour.zone), default=hour.at))
         elif staging is not None:
-            parts = count_audience(connection, MailingKind.BROADCAST, None, rule)
+            parts = count_audience(connection, MailingKind.BROADCAST, None, rule, hour.at)
             audience = sum(part.get("audience", 0) for part in parts.values())
             stage_at = stage_from(hour.at, now, audience, staging.steady(now))
         return create_mailing(

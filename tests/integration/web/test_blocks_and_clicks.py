@@ -92,7 +92,7 @@ def everything(engine):
 
 def picked(engine):
     with reading(engine) as connection:
-        return sorted(connection.execute(select(subscribers.c.id).where(where(EVERYONE))).scalars())
+        return sorted(connection.execute(select(subscribers.c.id).where(where(EVERYONE, NOW))).scalars())
 
 
 def test_opens_and_clicks_change_no_segment_no_plan_no_reward_and_no_other_row(context, client, sender):

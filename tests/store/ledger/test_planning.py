@@ -1,14 +1,16 @@
 """Planning freezes audience and plan in one snapshot, loses nobody, and can be repeated."""
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select, text
 
 from tests.support.ledger import EDITIONS, counts, make_edition, make_mailing, plan, planned_mailing, statuses
 from tests.support.makers import NOW, make_subscriber, make_subscribers
+from worker.domain.late import Late
 from worker.domain.mailing import MailingKind, MailingStatus
-from worker.domain.segment import HasPlan, HasTag
+from worker.domain.segment import DaysAgo, HasPlan, HasTag, JoinedAfter
 from worker.domain.subscriber import Plan
 from worker.errors import LedgerError
 from worker.store.engine import reading, writing
@@ -16,6 +18,7 @@ from worker.store.launches import convert
 from worker.store.ledger.counts import count_exclusions
 from worker.store.ledger.frozen import read_editions
 from worker.store.ledger.mailings import NewAddressee, cancel_mailing, find_mailing, get_mailing
+from worker.store.ledger.plan import count_audience
 from worker.store.tables import deliveries, subscribers
 
 
@@ -47,6 +50,20 @@ def test_each_reader_gets_the_edition_of_the_plan_they_had_when_it_was_planned(e
         editions = read_editions(connection, mailing_id)
         rows = connection.execute(select(deliveries.c.subscriber_id, deliveries.c.edition_id)).all()
     assert {person: editions[edition].plan for person, edition in rows} == {free.id: Plan.FREE, paid.id: Plan.PAID}
+
+
+def test_days_ago_are_counted_from_the_mailings_hour_whenever_it_is_planned(engine):
+    hour = datetime(2030, 6, 15, 7, tzinfo=UTC)
+    rule = JoinedAfter(DaysAgo(30), "UTC")
+    with writing(engine) as connection:
+        make_subscriber(connection, joined_at=datetime(2030, 5, 16, 23, 59, tzinfo=UTC))
+        new = make_subscriber(connection, joined_at=datetime(2030, 5, 17, tzinfo=UTC))
+        mailing_id = make_mailing(connection, send_at=hour, late=Late.SEND)
+        assert count_audience(connection, MailingKind.BROADCAST, None, rule, hour) == {"free": {"audience": 1}}
+    plan(engine, mailing_id, rule)
+    with reading(engine) as connection:
+        owed = connection.execute(select(deliveries.c.subscriber_id)).scalars().all()
+    assert owed == [new.id]
 
 
 def test_a_frozen_edition_comes_back_exactly_as_it_was_rendered(engine):

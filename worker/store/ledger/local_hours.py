@@ -70,15 +70,15 @@ def known_zone(zone: str, usual: str) -> str:
     return zone if zone and zone_exists(zone) else usual
 
 
-def count_zones(connection: Connection, rule: Rule) -> dict[str, int]:
-    """How many readers a broadcast to a segment would reach now, by their zone as it is written."""
-    people = by_rule(MailingKind.BROADCAST, None, rule).subquery("people")
+def count_zones(connection: Connection, rule: Rule, at: datetime) -> dict[str, int]:
+    """How many readers a broadcast to a segment at that hour would reach now, by their zone as it is written."""
+    people = by_rule(MailingKind.BROADCAST, None, rule, at).subquery("people")
     return _count_by_zone(connection, people, (people.c.reason.is_(None),))
 
 
 def count_hours(connection: Connection, rule: Rule, wall: datetime, usual: str) -> dict[datetime, int]:
     """How many of them have the hour at which moment; the earliest first."""
-    counted = count_zones(connection, rule)
+    counted = count_zones(connection, rule, instant(wall, usual))
     return {at: sum(counted[zone] for zone in zones) for at, zones in sorted(hours_of(counted, wall, usual).items())}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, Text, cast, literal, null, select
@@ -24,16 +25,17 @@ def everybody(connection: Connection, mailing: Mailing, rule: Rule, texts: Colle
         return by_text(mailing.kind, mailing.launch_id, mailing.corrects_id, texts)
     named = connection.execute(select(addressees).where(addressees.c.mailing_id == mailing.id).limit(1)).first()
     if named is None:
-        return by_rule(mailing.kind, mailing.launch_id, rule)
+        # By the mailing's hour, not the moment of planning: planned again or late, the same days are meant.
+        return by_rule(mailing.kind, mailing.launch_id, rule, mailing.send_at)
     if mailing.rules.outsiders:
         return _outsiders(connection, mailing)
     ids = select(addressees.c.subscriber_id).where(addressees.c.mailing_id == mailing.id)
     return _people(mailing.kind, mailing.launch_id).where(subscribers.c.id.in_(ids))
 
 
-def by_rule(kind: MailingKind, launch_id: str | None, rule: Rule) -> Select[Any]:
-    """The same for everybody a segment picks, whatever their consent."""
-    return _people(kind, launch_id).where(subscribers.c.status != SubscriberStatus.ERASED, where(rule))
+def by_rule(kind: MailingKind, launch_id: str | None, rule: Rule, at: datetime) -> Select[Any]:
+    """The same for everybody a segment picks, whatever their consent; `at` is the hour from which days ago are counted."""
+    return _people(kind, launch_id).where(subscribers.c.status != SubscriberStatus.ERASED, where(rule, at))
 
 
 def by_text(kind: MailingKind, launch_id: str | None, corrected_id: int, texts: Collection[str]) -> Select[Any]:

@@ -160,10 +160,10 @@ def _planned_status(mailing: Mailing) -> MailingStatus:
 
 
 def count_audience(
-    connection: Connection, kind: MailingKind, launch_id: str | None, rule: Rule
+    connection: Connection, kind: MailingKind, launch_id: str | None, rule: Rule, at: datetime
 ) -> dict[str, dict[str, int]]:
-    """What planning by segment would find now: plan -> {"audience": n, reason: n, ...}. Writes nothing."""
-    people = by_rule(kind, launch_id, rule).subquery("people")
+    """What planning by segment for the hour `at` would find now: plan -> {"audience": n, reason: n, ...}. Writes nothing."""
+    people = by_rule(kind, launch_id, rule, at).subquery("people")
     rows = connection.execute(
         select(people.c.plan, people.c.reason, func.count()).group_by(people.c.plan, people.c.reason)
     )
