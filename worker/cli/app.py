@@ -15,6 +15,7 @@ from worker.cli import (
     segments,
     sending,
     signup_form,
+    subscriber_plans,
     suppressions,
     watching,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "segments",
     "sending",
     "signup_form",
+    "subscriber_plans",
     "suppressions",
     "watching",
 ]

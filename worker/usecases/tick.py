@@ -1,4 +1,4 @@
-"""One tick of the clock: sweep, advance the follow-ups, raise alerts, and derive from the ledger what is due.
+"""One tick of the clock: end plans, sweep, advance the follow-ups, raise alerts, and derive from the ledger what is due.
 
 Everything here is a conditional update or a unique key, so ticking twice, on two hosts, changes nothing.
 """
@@ -25,6 +25,7 @@ from worker.store.ledger.sweep import sweep
 from worker.usecases.advance_followups import advance_followups
 from worker.usecases.due import Due
 from worker.usecases.lift_suppressions import lift_due
+from worker.usecases.end_plans import end_due_plans
 from worker.usecases.push_suppressions import push_due
 from worker.usecases.raise_alerts import raise_alerts
 from worker.usecases.rederive_hours import rederive_hours
@@ -62,6 +63,7 @@ def tick(
     with reading(engine) as connection:
         at = now or database_clock(connection)
     rederive_hours(engine, content.publication, at)
+    end_due_plans(engine, content.publication.slot.zone, at)
     with writing(engine) as connection:
         leave_late(connection, at)
         decide_late(connection, at, content.publication.late.grace)

@@ -1,0 +1,29 @@
+"""Find a subscriber by an address that a person typed, or say in one sentence why there is none."""
+
+from __future__ import annotations
+
+from worker.domain.address import address_key
+from worker.domain.subscriber import Subscriber
+from worker.errors import BroadsheetError, UsageError
+from worker.store.engine import Connection
+from worker.store.subscribers import by_address_key
+
+
+class NobodyThere(BroadsheetError):
+    """No subscriber has the address that was asked for."""
+
+
+def typed_key(address: str) -> str:
+    """The key of an address from a command line. Raises UsageError for what cannot be one."""
+    try:
+        return address_key(address)
+    except ValueError as wrong:
+        raise UsageError(f"that is no mail address: {wrong}", fix="write it as name@example.com") from None
+
+
+def find_subscriber(connection: Connection, address: str) -> Subscriber:
+    """The subscriber with this address. Raises NobodyThere."""
+    found = by_address_key(connection, typed_key(address))
+    if found is None:
+        raise NobodyThere("no subscriber has this address", fix="look for another spelling, or add them")
+    return found
