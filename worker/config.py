@@ -164,6 +164,13 @@ class Settings(BaseModel):
         return relative if relative.is_absolute() else self.project / relative
 
     @property
+    def oldest_secret(self) -> str:
+        """The secret that outlives changes of SECRET_KEY: the last of SECRET_KEY_BEFORE, or SECRET_KEY itself."""
+        before = _plain(getattr(self, "secret_key_before", "")).split(",")
+        oldest = [one.strip() for one in before if one.strip()]
+        return oldest[-1] if oldest else self.secret_key.get_secret_value()
+
+    @property
     def absolute_database_url(self) -> str:
         """`database_url` with a relative SQLite path made absolute against the project folder."""
         prefix = "sqlite:///"

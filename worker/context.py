@@ -33,6 +33,7 @@ from worker.queue.connection import JobQueue
 from worker.render.layout import Templates
 from worker.render.links import Signer
 from worker.store.engine import Engine, open_engine
+from worker.store.erased import hash_addresses
 from worker.store.installation import Mark
 from worker.usecases.advance_followups import REFERRAL_SEQUENCE
 from worker.usecases.edition_cache import EditionCache
@@ -51,7 +52,10 @@ class Context:
     @cached_property
     def engine(self) -> Engine:
         """The database."""
-        return open_engine(self.settings.absolute_database_url)
+        engine = open_engine(self.settings.absolute_database_url)
+        if secret := self.settings.oldest_secret:
+            hash_addresses(engine, secret)
+        return engine
 
     @cached_property
     def queue(self) -> JobQueue:

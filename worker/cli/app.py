@@ -16,6 +16,7 @@ from worker.cli import (
     sending,
     signup_form,
     subscriber_plans,
+    subscriber_records,
     suppressions,
     watching,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "sending",
     "signup_form",
     "subscriber_plans",
+    "subscriber_records",
     "suppressions",
     "watching",
 ]

@@ -15,10 +15,12 @@ class SuppressionReason(StrEnum):
     COMPLAINED = "complained"
     INVALID = "invalid"
     MANUAL = "manual"
+    ERASED = "erased"  # the reader asked to be forgotten; the row holds a hash and no address
 
 
 #: A stronger reason replaces a weaker one; between two of one kind the earlier stays. A complaint is the loudest.
 REASON_STRENGTH: tuple[SuppressionReason, ...] = (
+    SuppressionReason.ERASED,
     SuppressionReason.INVALID,
     SuppressionReason.BOUNCED,
     SuppressionReason.MANUAL,
@@ -32,7 +34,8 @@ OPT_OUTS = frozenset({SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAIN
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """One address we must not mail. `evidence` says how we know: `event:<key>`, `link`, `import:<file>`, `operator`."""
+    """One address we must not mail. `evidence` says how we know: `event:<key>`, `link`, `import:<file>`, `operator`,
+    `erased`."""
 
     address_key: str
     reason: SuppressionReason

@@ -12,8 +12,10 @@ from datetime import datetime
 from sqlalchemy import TextClause, select
 
 from worker.domain.address import address_key
+from worker.domain.erasure import is_hash
 from worker.domain.event import Event
 from worker.store.engine import Connection
+from worker.store.erased import erased_among
 from worker.store.instants import to_millis
 from worker.store.rows import encode_rows, rows_source, statement
 from worker.store.tables import deliveries, events
@@ -107,6 +109,7 @@ def _text(value: str) -> str:
 
 
 def _insert(connection: Connection, chunk: Sequence[Event], received_millis: int) -> set[str]:
+    keys = _kept_keys(connection, chunk)
     rows = [
         {
             "dedupe_key": event.dedupe_key,
@@ -114,17 +117,24 @@ def _insert(connection: Connection, chunk: Sequence[Event], received_millis: int
             "type": event.type.value,
             "happened_at": to_millis(event.at),
             "received_at": received_millis,
-            "address_key": event_key(event),
+            "address_key": keys[event.dedupe_key],
             "delivery_id": event.delivery_id,
             "submission_key": event.submission_key,
-            "reason": event.reason,
-            "url": event.url,
+            "reason": "" if is_hash(keys[event.dedupe_key] or "") else event.reason,
+            "url": "" if is_hash(keys[event.dedupe_key] or "") else event.url,
             "status": event.status,
             "classification": event.bounce_class.value if event.bounce_class else "",
         }
         for event in chunk
     ]
     return set(connection.execute(_statement(connection), {"rows": encode_rows(rows)}).scalars())
+
+
+def _kept_keys(connection: Connection, chunk: Sequence[Event]) -> dict[str, str | None]:
+    """The address key to keep for each event, by its dedupe key: of an erased address the hash."""
+    keys = {event.dedupe_key: event_key(event) for event in chunk}
+    erased = erased_among(connection, set(filter(None, keys.values())), strict=False, unless_here=True)
+    return {name: erased.get(key, key) if key else None for name, key in keys.items()} if erased else keys
 
 
 def _statement(connection: Connection) -> TextClause:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from worker.domain.address import address_key, referral_key_of
 from worker.domain.subscriber import Plan, SubscriberStatus, Wants, cut_name
-from worker.domain.suppression import OPT_OUTS
+from worker.domain.suppression import OPT_OUTS, SuppressionReason
 from worker.store.engine import Connection
 from worker.store.instants import to_millis
 from worker.store.rows import among, encode_rows, rows_source, statement
@@ -108,12 +108,19 @@ def insert_subscribers(
     """
     if not by_key:
         return frozenset()
-    opted_out = {key for key, reason in reasons_for(connection, by_key.keys()).items() if reason in OPT_OUTS}
+    reasons = reasons_for(connection, by_key.keys())
+    opted_out = {key for key, reason in reasons.items() if _keeps_out(reason, by_key[key])}
     ordered = list(by_key) if in_order else sorted(by_key)
     rows = [{"place": place, **_row(key, by_key[key], key in opted_out)} for place, key in enumerate(ordered)]
     ids = _insert_with_codes(connection, rows, [by_key[row["address_key"]].referral_code for row in rows], draw)
     add_tags(connection, [(ids[key], tag) for key in ids for tag in by_key[key].tags])
     return frozenset(ids)
+
+
+def _keeps_out(reason: SuppressionReason, new: NewSubscriber) -> bool:
+    """Somebody erased may ask to come back; nobody else's word makes them a reader."""
+    erased = reason is SuppressionReason.ERASED and new.status is SubscriberStatus.CONFIRMED
+    return erased or reason in OPT_OUTS
 
 
 def add_tags(connection: Connection, pairs: Collection[tuple[int, str]]) -> int:

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Row, TextClause, func, literal, select, up
 from worker.domain.address import address_key
 from worker.domain.subscriber import Plan, Subscriber, SubscriberStatus, Wants, cut_name
 from worker.store.engine import Connection
+from worker.store.erased import forget_erasure
 from worker.store.instants import to_millis
 from worker.store.new_subscribers import CHUNK, CODE_ALPHABET, NewSubscriber, add_subscribers, add_tags
 from worker.store.rows import among, encode_rows, rows_source, statement
@@ -119,7 +120,10 @@ def set_status(connection: Connection, subscriber_id: int, status: SubscriberSta
         .where(subscribers.c.id == subscriber_id, subscribers.c.status.not_in([status, SubscriberStatus.ERASED]))
         .values(values)
     )
-    return connection.execute(statement).rowcount == 1
+    key = connection.execute(statement.returning(subscribers.c.address_key)).scalar_one_or_none()
+    if key is not None and status is SubscriberStatus.CONFIRMED:
+        forget_erasure(connection, [key])
+    return key is not None
 
 
 def confirm_pending(connection: Connection, subscriber_ids: Collection[int], now: datetime) -> frozenset[int]:

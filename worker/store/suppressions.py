@@ -7,6 +7,7 @@ earlier. It never looks at a mailing: `start` in the ledger re-reads this table 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import TextClause, and_, bindparam, case, delete, or_, select, update
@@ -14,6 +15,7 @@ from sqlalchemy import TextClause, and_, bindparam, case, delete, or_, select, u
 from worker.domain.subscriber import SubscriberStatus
 from worker.domain.suppression import OPT_OUTS, REASON_STRENGTH, Suppression, SuppressionReason
 from worker.store.engine import Connection
+from worker.store.erased import erased_among, forget_erasure
 from worker.store.instants import to_millis
 from worker.store.rows import among, encode_rows, rows_source, statement
 from worker.store.tables import subscribers, suppressions
@@ -26,13 +28,13 @@ _STRENGTH = {reason: place for place, reason in enumerate(REASON_STRENGTH)}
 
 
 def suppress(connection: Connection, found: Iterable[Suppression], *, opt_out: bool = True) -> int:
-    """Suppress addresses; returns how many rows were written or changed.
+    """Suppress addresses; returns how many rows were written or changed. Of an erased address its hash is.
 
     For a complaint or an opt-out the subscriber with that address becomes `unsubscribed`, since the earliest such
     moment, unless `opt_out` is False: who has come back keeps the status they chose. An address that is nobody's is
     suppressed all the same.
     """
-    given = list(found)
+    given = _as_hashes(connection, list(found))
     kept = sorted(_strongest(given), key=lambda one: one.address_key)  # one order everywhere: no deadlock
     changed = 0
     for start in range(0, len(kept), CHUNK):
@@ -47,12 +49,15 @@ def lift(
     address_keys: Collection[str],
     only: Collection[SuppressionReason] = tuple(SuppressionReason),
 ) -> int:
-    """Remove suppressions with one of the reasons `only`; returns how many. The subscriber's status is not touched."""
+    """Remove suppressions with one of the reasons `only`; returns how many. The subscriber's status is not touched.
+
+    What was known of an erased address is forgotten whatever its reason: only somebody's own word lifts anything.
+    """
     keys, lifted = sorted(address_keys), 0
     for start in range(0, len(keys), CHUNK):
         where = and_(suppressions.c.address_key.in_(keys[start : start + CHUNK]), suppressions.c.reason.in_(list(only)))
         lifted += connection.execute(delete(suppressions).where(where)).rowcount
-    return lifted
+    return lifted + forget_erasure(connection, address_keys)
 
 
 def reason_for(connection: Connection, address_key: str) -> SuppressionReason | None:
@@ -61,7 +66,10 @@ def reason_for(connection: Connection, address_key: str) -> SuppressionReason | 
 
 
 def reasons_for(connection: Connection, address_keys: Collection[str]) -> dict[str, SuppressionReason]:
-    """The reasons of those among `address_keys` that are suppressed."""
+    """The reasons of those among `address_keys` that are suppressed; ERASED for each that was erased.
+
+    Raises SettingsError where somebody was erased, and nobody can tell whom.
+    """
     keys = sorted(address_keys)
     found: dict[str, SuppressionReason] = {}
     for start in range(0, len(keys), _ASKED):
@@ -69,7 +77,15 @@ def reasons_for(connection: Connection, address_keys: Collection[str]) -> dict[s
             among(connection, suppressions.c.address_key, keys[start : start + _ASKED])
         )
         found.update((row.address_key, SuppressionReason(row.reason)) for row in connection.execute(query))
-    return found
+    erased = erased_among(connection, keys, strict=True)
+    return dict.fromkeys(erased, SuppressionReason.ERASED) | found
+
+
+def _as_hashes(connection: Connection, given: list[Suppression]) -> list[Suppression]:
+    erased = erased_among(connection, {one.address_key for one in given}, strict=False, unless_here=True)
+    if not erased:
+        return given
+    return [replace(one, address_key=erased.get(one.address_key, one.address_key)) for one in given]
 
 
 def _strongest(found: Iterable[Suppression]) -> list[Suppression]:

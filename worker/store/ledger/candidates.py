@@ -6,7 +6,7 @@ of their batches is read once for each page (proofs.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from worker.store.tables import batches, deliveries, editions, exclusions, subsc
 EXCLUDED = "excluded"  # beside the eight states of a delivery: a candidate the plan left out
 UNHEARD = "none"  # beside the outcomes: nothing has come back
 PAGE_ROWS = 2_000
+_IDS = 500  # in one query
 
 
 class Candidate(NamedTuple):
@@ -81,6 +82,12 @@ def find_candidate(connection: Connection, mailing_id: int, key: str) -> Candida
     return next(_excluded(connection, query), None)
 
 
+def read_candidates(connection: Connection, delivery_ids: Sequence[int]) -> Iterator[Candidate]:
+    """The candidates with these deliveries, of whatever mailings."""
+    for start in range(0, len(delivery_ids), _IDS):
+        yield from _rows(connection, _any_deliveries().where(deliveries.c.id.in_(delivery_ids[start : start + _IDS])))
+
+
 def known_states() -> list[str]:
     """What `states` may hold."""
     return sorted([*(one.value for one in DeliveryState), EXCLUDED])
@@ -92,6 +99,10 @@ def known_outcomes() -> list[str]:
 
 
 def _deliveries(mailing_id: int) -> Select[Any]:
+    return _any_deliveries().where(deliveries.c.mailing_id == mailing_id)
+
+
+def _any_deliveries() -> Select[Any]:
     return (
         select(
             func.coalesce(deliveries.c.address, subscribers.c.address, "").label("address"),
@@ -111,7 +122,6 @@ def _deliveries(mailing_id: int) -> Select[Any]:
         .join(batches, batches.c.id == deliveries.c.batch_id)
         .join(editions, editions.c.id == deliveries.c.edition_id)
         .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-        .where(deliveries.c.mailing_id == mailing_id)
     )
 
 

@@ -21,6 +21,7 @@ from worker.store.tables.outside import (
     sync_cursors,
 )
 from worker.store.tables.people import (
+    ERASED_KEYS,
     UNPUSHED,
     grants,
     launch_conversions,
@@ -35,6 +36,7 @@ from worker.store.tables.people import (
 )
 
 __all__ = [
+    "ERASED_KEYS",
     "UNPUSHED",
     "Id",
     "addressees",

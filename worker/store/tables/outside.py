@@ -16,6 +16,7 @@ installation = Table(
     Column("ticked_at", Instant),
     Column("clock_holder", Text),  # the clock process that ticks; others stand by
     Column("clock_lease_until", Instant),  # on the database's clock
+    Column("erased_under", Text),  # tells the secret that erased addresses are hashed under from another one
 )
 
 events = Table(

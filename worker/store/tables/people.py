@@ -7,6 +7,8 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text
 from worker.store.instants import Instant
 from worker.store.tables.base import Id, metadata, only
 
+#: What stands for an erased address, in the place of its key (worker/domain/erasure.py).
+ERASED_KEYS = "substr(address_key, 1, 7) = 'erased:'"
 UNPUSHED = "pushed_at IS NULL AND reason IN ('complained', 'manual', 'unsubscribed')"
 
 subscribers = Table(
@@ -38,6 +40,7 @@ subscribers = Table(
     Column("unsubscribed_at", Instant),
     Column("erased_at", Instant),
     Column("merged_into", Id),  # another record of the same person: links in old mail act on that one
+    Index("ix_subscribers_merged_into", "merged_into", **only("merged_into IS NOT NULL")),
     Index(
         "ix_subscribers_plan_ends_at", "plan_ends_at", **only("plan_ends_at IS NOT NULL")
     ),  # each tick looks at these
@@ -101,6 +104,7 @@ suppressions = Table(
     Column("evidence", Text, nullable=False, server_default=""),  # event:<id>, link, import:<file>, operator, sendgrid
     Column("pushed_at", Instant),  # when SendGrid's own list was known to have it; NULL: not yet
     Index("ix_suppressions_unpushed", "suppressed_at", **only(UNPUSHED)),
+    Index("ix_suppressions_erased", "address_key", **only(ERASED_KEYS)),  # whether there is one at all
     sqlite_with_rowid=False,
 )
 

@@ -14,6 +14,7 @@ Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     _subscribers()
     _grants()
+    _erased()
     op.create_table(
         "signup_counts",
         sa.Column("name", sa.Text(), nullable=False),
@@ -82,3 +83,11 @@ def _signing_up_and_coming_back() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_addressees_subscriber_id"), "addressees", ["subscriber_id"])
+def _erased() -> None:
+    for name, table, column, condition in (
+        ("ix_subscribers_merged_into", "subscribers", "merged_into", "merged_into IS NOT NULL"),
+        ("ix_suppressions_erased", "suppressions", "address_key", "substr(address_key, 1, 7) = 'erased:'"),
+    ):
+        only = sa.text(condition)
+        op.create_index(name, table, [column], sqlite_where=only, postgresql_where=only)
+    op.add_column("installation", sa.Column("erased_under", sa.Text(), nullable=True))

@@ -1,0 +1,88 @@
+"""One person's record: showing, adding, removing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from worker.cli.list_subscribers import subscribers
+from worker.cli.shape import HERE, AsJson, Project, err, offer, open_context, print_json, say
+from worker.cli.show_record import record_values, show_record, standing
+from worker.context import Context
+from worker.domain.standing import WORDS, Standing
+from worker.store.engine import reading, reading_steadily
+from worker.store.records import read_record
+from worker.usecases.add_by_operator import add_by_operator
+from worker.usecases.find_subscriber import find_subscriber, typed_key
+from worker.usecases.push_suppressions import push_due
+from worker.usecases.unsubscribe import unsubscribe
+
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="A subscriber's address.")]
+
+
+@subscribers.command("show", short_help="Everything that is known of one person.")
+def show_one(address: Address, project: Project = HERE, as_json: AsJson = False) -> None:
+    """Everything that is known of one person: for them, if they ask. Nobody else's address is part of it.
+
+    Exit code 1 where nobody has the address, or where it was erased.
+    """
+    context = open_context(project)
+    zone = context.publication.slot.zone
+    with reading_steadily(context.engine) as connection:
+        record = read_record(connection, typed_key(address))
+    word = standing(record)
+    nobody = word in (Standing.UNKNOWN, Standing.ERASED) and not record.messages
+    if as_json:
+        print_json(record_values(record, address, zone))
+    elif word is Standing.ERASED:
+        say(f"This address {WORDS[word]}: {record.hashed}.", console=err)
+    elif nobody:
+        say("Nobody here has this address: no subscriber, no suppression, no mail.", console=err)
+    else:
+        show_record(record, address, zone)
+    if word in (Standing.UNKNOWN, Standing.ERASED):
+        raise typer.Exit(1)
+
+
+@subscribers.command("add", short_help="Add somebody whose consent you can prove.")
+def add(
+    address: Address,
+    consent: Annotated[
+        str, typer.Option("--consent", help='What proves it, in words: "signed the sheet at the fair, 3 May".')
+    ],
+    name: Annotated[str, typer.Option("--name", help="Their name.")] = "",
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="A tag; may be repeated.")] = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Add somebody whose consent you can prove, or confirm somebody who signed up. Nobody who left comes back this way."""
+    context = open_context(project)
+    added = add_by_operator(context.engine, address, consent, datetime.now(UTC), name=name, tags=frozenset(tag or ()))
+    if as_json:
+        print_json({"added": added})
+    else:
+        say("Added, and confirmed." if added else "They are here already, and confirmed. Nothing changed but tags.")
+
+
+@subscribers.command("remove", short_help="Unsubscribe somebody who asks you to.")
+def remove(address: Address, project: Project = HERE, as_json: AsJson = False) -> None:
+    """Unsubscribe somebody, as their own link does. Their record stays; `erase` removes it."""
+    context = open_context(project)
+    with reading(context.engine) as connection:
+        found = find_subscriber(connection, address)
+    removed = unsubscribe(context.engine, found.id, datetime.now(UTC), evidence="operator")
+    tell_sendgrid(context)
+    if as_json:
+        print_json({"removed": removed})
+    else:
+        say("Unsubscribed." if removed else "They had left before; nothing changed.")
+
+
+def tell_sendgrid(context: Context) -> None:
+    """Mail that waits at SendGrid must not reach who has just left. Without a queue the clock offers it a moment later."""
+    with reading(context.engine) as connection:
+        due = push_due(connection, datetime.now(UTC))
+    if due:
+        offer(context, due)
