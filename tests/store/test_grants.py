@@ -191,7 +191,7 @@ def test_a_grant_in_the_very_moment_the_clock_ends_the_plan_is_not_lost(here, th
     with writing(here) as connection:
         end_plans(connection, reader.id, ZONE, ended)
         beside = Beside(lambda: given(there, reader, "manual:2", months=1, now=ended))
-        until(lambda: waits_for_a_row(connection), what="the grant waits for the row the clock holds")
+        until(lambda: somebody_waits(there), what="the grant waits for the row the clock holds")
     assert beside.result()
     assert plan_of(here, reader) == (Plan.PAID, "comped", datetime(2027, 1, 17, tzinfo=UTC))
 
@@ -203,11 +203,13 @@ def test_two_grants_at_once_are_stacked_and_neither_is_lost(here, there):
     with writing(here) as connection:
         give(connection, reader.id, NewGrant("manual:2", "comped", 1), ZONE, NOW)
         beside = Beside(lambda: given(there, reader, "manual:3", months=1))
-        until(lambda: waits_for_a_row(connection), what="the second grant waits for the first")
+        until(lambda: somebody_waits(there), what="the second grant waits for the first")
     assert beside.result()
     assert plan_of(here, reader) == (Plan.PAID, "comped", datetime(2027, 2, 17, tzinfo=UTC))
 
 
-def waits_for_a_row(connection):
-    query = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    return connection.execute(query).scalar_one() > 0
+def somebody_waits(engine):
+    """In a transaction of its own each time: within one, PostgreSQL goes on showing what it showed first."""
+    with reading(engine) as connection:
+        query = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        return connection.execute(query).scalar_one() > 0
