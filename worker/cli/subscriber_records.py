@@ -1,4 +1,4 @@
-"""One person's record: showing, adding, removing."""
+"""One person's record: showing, adding, removing, erasing."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Annotated
 import typer
 
 from worker.cli.list_subscribers import subscribers
-from worker.cli.shape import HERE, AsJson, Project, err, offer, open_context, print_json, say
+from worker.cli.shape import HERE, AsJson, Project, agree, err, offer, open_context, print_json, say
 from worker.cli.show_record import record_values, show_record, standing
 from worker.context import Context
 from worker.domain.standing import WORDS, Standing
 from worker.store.engine import reading, reading_steadily
 from worker.store.records import read_record
 from worker.usecases.add_by_operator import add_by_operator
+from worker.usecases.erase_subscriber import ELSEWHERE, erase_subscriber
+from worker.usecases.find_leftovers import find_leftovers
 from worker.usecases.find_subscriber import find_subscriber, typed_key
 from worker.usecases.push_suppressions import push_due
 from worker.usecases.unsubscribe import unsubscribe
@@ -78,6 +80,47 @@ def remove(address: Address, project: Project = HERE, as_json: AsJson = False) -
         print_json({"removed": removed})
     else:
         say("Unsubscribed." if removed else "They had left before; nothing changed.")
+
+
+@subscribers.command("erase", short_help="Remove everything about somebody who asks to be forgotten.")
+def erase(
+    address: Address,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    without_sendgrid: Annotated[
+        bool, typer.Option("--without-sendgrid", help="Erase although SendGrid cannot be told first.")
+    ] = False,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a person's data everywhere here. Opt-outs and old mailings keep a hash, so that nobody is mailed again."""
+    context = open_context(project)
+    settings = context.settings
+    settings.require("secret_key")
+    agree(yes, "Erase everything about this address? It cannot be taken back.", "Nothing was erased.")
+    lists = context.lists if settings.sendgrid_api_key.get_secret_value() else None
+    erased = erase_subscriber(context.engine, address, datetime.now(UTC), lists, without_sendgrid=without_sendgrid)
+    files = find_leftovers([settings.project, settings.path(settings.state_dir)], list(erased.names))
+    if as_json:
+        print_json(
+            {
+                "erased": bool(erased.rows),
+                "rows": dict(erased.rows),
+                "to_be_skipped": erased.to_be_skipped,
+                "told_sendgrid": erased.told_sendgrid,
+                "files": files,
+                "elsewhere": ELSEWHERE,
+            }
+        )
+        return
+    if not erased.rows:
+        say("This address was erased before; nothing changed.")
+        return
+    say("Erased. Rows changed: ", ", ".join(f"{name} {count:,}" for name, count in sorted(erased.rows.items())), ".")
+    if erased.to_be_skipped:
+        say(f"{erased.to_be_skipped:,} of their messages were planned and have not gone; they are skipped.")
+    if files:
+        say("These files hold the address still: ", ", ".join(map(str, files)))
+    say(ELSEWHERE)
 
 
 def tell_sendgrid(context: Context) -> None:

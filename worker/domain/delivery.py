@@ -54,6 +54,7 @@ class SkipReason(StrEnum):
     INVALID = "invalid"
     MANUAL = "manual"
     ERASED = "erased"
+    MERGED = "merged"  # another record of the same person has it, had it, or may have
     DUPLICATE = "duplicate"  # another delivery of this mailing already goes to that address
     CONVERTED = "converted"  # applied to the launch, or bought
     MUTED = "muted"  # asked to hear no more of this launch

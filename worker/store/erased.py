@@ -76,6 +76,12 @@ def erased_among(
     return found
 
 
+def forms_of(connection: Connection, address_key: str) -> list[str]:
+    """What may stand for an address in an old mailing: its key, and its hash if it was erased meanwhile."""
+    known = _known(connection)
+    return [address_key] if known is None else [address_key, known.of(address_key)]
+
+
 def forget_erasure(connection: Connection, address_keys: Collection[str]) -> int:
     """Somebody came back and confirmed it: the address is no longer known as erased. Returns how many."""
     erased = erased_among(connection, address_keys, strict=False)

@@ -9,12 +9,15 @@ from sqlalchemy import and_, exists, func, or_, select, text, update
 
 from worker.domain.mailing import MailingStatus
 from worker.domain.subscriber import SubscriberStatus
+from worker.domain.suppression import SuppressionReason
 from worker.store.engine import Connection
 from worker.store.tables import UNPUSHED, generations, mailings, returns, subscribers, suppressions
 
 CHUNK = 500
 Place = tuple[datetime, str]
 
+#: Reasons the provider's list is told of.
+UNPUSHED_REASONS = frozenset({SuppressionReason.COMPLAINED, SuppressionReason.MANUAL, SuppressionReason.UNSUBSCRIBED})
 _RETURNING = exists().where(returns.c.address_key == suppressions.c.address_key)
 _UNPUSHED = and_(text(UNPUSHED), ~_RETURNING)  # the first as the index has it
 _WAITING = (MailingStatus.STAGED, MailingStatus.RECALLING)

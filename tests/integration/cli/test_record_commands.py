@@ -190,3 +190,41 @@ def test_somebody_who_asks_an_operator_to_leave_has_left(on, context):
     seen = on("subscribers", "show", "ana@example.com", "--json").json
     assert (seen["status"], seen["suppression"]["evidence"]) == ("unsubscribed", "operator")
     assert on("subscribers", "remove", "nobody@example.com").code == 1
+
+
+def test_somebody_who_asks_to_be_forgotten_is_and_the_report_says_what_was_done_and_what_was_not(
+    on, ana, mailed, project
+):
+    (project / "var").mkdir(exist_ok=True)
+    (project / "var" / "readers.csv").write_text("address\nANA@example.com\n", encoding="utf-16")
+    (project / "other.csv").write_text("address\nrui@example.com\n", encoding="utf-8")
+    ended = on("subscribers", "erase", "ana@example.com", "--yes", "--json")
+    assert ended.code == 0
+    report = ended.json
+    assert report["erased"]
+    assert report["rows"]["subscribers"] == 1
+    assert report["rows"]["deliveries"] == 1
+    assert [path.rpartition("/")[2] for path in report["files"]] == ["readers.csv"]
+    assert "SendGrid keeps" in report["elsewhere"]
+    shown = on("subscribers", "show", "ana@example.com")
+    assert (shown.code, "known by a hash alone" in shown.err, "erased:" in shown.err) == (1, True, True)
+    seen = on("subscribers", "show", "ana@example.com", "--json")
+    assert (seen.code, seen.json["status"], seen.json["erased_as"][:7]) == (1, "erased", "erased:")
+    again = on("subscribers", "erase", "ana@example.com", "--yes")
+    assert (again.code, "erased before; nothing changed" in again.out) == (0, True)
+    added = on("subscribers", "add", "ana@example.com", "--consent", "says so")
+    assert (added.code, "was erased" in added.err) == (1, True)
+    assert "ana@example.com" not in on("deliveries", "1", "--csv").out.lower()
+
+
+def test_nothing_is_erased_unasked(on, ana):
+    ended = on("subscribers", "erase", "ana@example.com")
+    assert (ended.code, "add --yes" in ended.err) == (2, True)
+    assert on("subscribers", "show", "ana@example.com", "--json").json["status"] == "confirmed"
+
+
+def test_an_import_after_an_erasure_is_kept_back_by_the_command_too(on, ana, project):
+    on("subscribers", "erase", "ana@example.com", "--yes")
+    (project / "back.csv").write_text("address,name\nana@example.com,Ana\n", encoding="utf-8")
+    assert on("subscribers", "import", project / "back.csv", "--json").json["kept_back"] == 1
+    assert on("subscribers", "show", "ana@example.com", "--json").json["status"] == "erased"

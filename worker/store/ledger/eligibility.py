@@ -76,6 +76,10 @@ def _paused(asking: Asking) -> ColumnElement[bool] | None:
     return and_(until.is_not(None), until > DatabaseNow())
 
 
+def _merged(asking: Asking) -> ColumnElement[bool] | None:
+    return None if KINDS[asking.kind].outsiders else subscribers.c.merged_into.is_not(None)
+
+
 def _converted(asking: Asking) -> ColumnElement[bool] | None:
     if asking.launch_id is None:
         return None
@@ -93,7 +97,9 @@ def _muted(asking: Asking) -> ColumnElement[bool] | None:
 
 
 RULES: tuple[SkipRule, ...] = (
+    SkipRule(SkipReason.MERGED, _merged),
     SkipRule(SkipReason.ERASED, _has_status(SubscriberStatus.ERASED)),
+    SkipRule(SkipReason.ERASED, _suppressed(SuppressionReason.ERASED)),
     SkipRule(SkipReason.COMPLAINED, _suppressed(SuppressionReason.COMPLAINED)),
     SkipRule(SkipReason.UNSUBSCRIBED, _unsubscribed),
     SkipRule(SkipReason.BOUNCED, _suppressed(SuppressionReason.BOUNCED)),

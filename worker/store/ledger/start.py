@@ -18,6 +18,7 @@ from worker.domain.address import address_key
 from worker.domain.delivery import BatchStatus, ClaimedBatch, Recipient, SkipReason, StartedBatch
 from worker.domain.mailing import KINDS, Mailing, MailingKind
 from worker.store.engine import Connection
+from worker.store.erased import forms_of
 from worker.store.instants import DatabaseNow
 from worker.store.ledger.claim import SENDS_AHEAD, SENDS_NOW, may_go
 from worker.store.ledger.eligibility import skip_reason
@@ -195,7 +196,8 @@ def _follow(connection: Connection, mailing: Mailing, recipient: Recipient, key:
     """Note a reader's new address on the delivery; False where another delivery of the mailing goes to it already."""
     new_key = key or address_key(recipient.address)
     other = deliveries.alias()
-    taken = select(other.c.id).where(other.c.mailing_id == mailing.id, other.c.address_key == new_key).exists()
+    forms = forms_of(connection, new_key)
+    taken = select(other.c.id).where(other.c.mailing_id == mailing.id, other.c.address_key.in_(forms)).exists()
     moving = update(deliveries).where(deliveries.c.id == recipient.delivery_id, ~taken).values(address_key=new_key)
     return changed(connection, moving) == 1
 

@@ -1,0 +1,140 @@
+"""Forgetting: a subscriber's record loses everything that is about a person, in one transaction with the ledger's part.
+
+What stays: the row, its day of joining and whom it brought, as numbers; a hash where an address key stood, so that an
+opt-out, an old mailing and the request itself are not forgotten. Whether somebody may be erased is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, select, update
+
+from worker.domain.erasure import AddressHash, names_somebody
+from worker.domain.subscriber import Plan, SubscriberStatus, Wants
+from worker.domain.suppression import Suppression, SuppressionReason
+from worker.store.engine import Connection
+from worker.store.erased import address_hash
+from worker.store.ledger.erase import erase_from_ledger, mailed_under
+from worker.store.ledger.owed_to import owned
+from worker.store.suppressions import suppress
+from worker.store.tables import events, grants, launch_mutes, subscriber_tags, subscribers, suppressions
+
+_CHUNK = 500
+
+
+def forget(
+    connection: Connection, subscriber_ids: Collection[int], key: str, now: datetime, *, merged_into: int | None = None
+) -> Counter[str]:
+    """Forget these records of one person and the address `key`; returns how many rows changed, by table.
+
+    Doing it again changes nothing. `merged_into` names the record that goes on for them. Raises SettingsError where
+    nothing could be recognised afterwards.
+    """
+    hashed = address_hash(connection)
+    keys = _keys_of(connection, subscriber_ids, key)
+    rows = select(subscribers.c.address).where(subscribers.c.id.in_(subscriber_ids), subscribers.c.address != "")
+    addresses = list(connection.execute(rows).scalars())
+    deliveries = [row.id for row in owned(connection, subscriber_ids, keys)]
+    done = Counter(events=_forget_events(connection, keys, deliveries, hashed))
+    done += erase_from_ledger(connection, subscriber_ids, keys, addresses, hashed, now)
+    done["suppressions"] = sum(_forget_suppression(connection, one, hashed, now) for one in sorted(keys))
+    done["subscriber_tags"] = connection.execute(
+        delete(subscriber_tags).where(subscriber_tags.c.subscriber_id.in_(subscriber_ids))
+    ).rowcount
+    done["grants"] = connection.execute(delete(grants).where(grants.c.subscriber_id.in_(subscriber_ids))).rowcount
+    done["launch_mutes"] = connection.execute(
+        delete(launch_mutes).where(launch_mutes.c.subscriber_id.in_(subscriber_ids))
+    ).rowcount
+    done["subscribers"] = sum(_empty(connection, one, now, merged_into) for one in sorted(subscriber_ids))
+    return +done
+
+
+def _keys_of(connection: Connection, subscriber_ids: Collection[int], key: str) -> set[str]:
+    """The address, and what else they were mailed under, unless that is somebody else's address now."""
+    keys = mailed_under(connection, subscriber_ids)
+    others = select(subscribers.c.address_key).where(
+        subscribers.c.address_key.in_(sorted(keys)), subscribers.c.id.not_in(subscriber_ids)
+    )
+    own = select(subscribers.c.address_key).where(
+        subscribers.c.id.in_(subscriber_ids), subscribers.c.address_key.is_not(None)
+    )
+    return (keys - set(connection.execute(others).scalars())) | set(connection.execute(own).scalars()) | {key}
+
+
+def _empty(connection: Connection, subscriber_id: int, now: datetime, merged_into: int | None) -> int:
+    statement = (
+        update(subscribers)
+        .where(subscribers.c.id == subscriber_id, subscribers.c.status != SubscriberStatus.ERASED)
+        .values(
+            address="",
+            address_key=None,
+            referral_key=None,
+            name="",
+            plan=Plan.FREE,
+            plan_source="",
+            plan_ends_at=None,
+            stripe_id="",
+            status=SubscriberStatus.ERASED,
+            language="",
+            zone="",
+            country="",
+            referral_code=f"erased:{subscriber_id}",
+            source="",
+            consent="",
+            referrer="",
+            wants=Wants.EVERYTHING,
+            paused_until=None,
+            confirmed_at=None,
+            unsubscribed_at=None,
+            erased_at=now,
+            merged_into=merged_into,
+        )
+    )
+    return connection.execute(statement).rowcount
+
+
+def _forget_suppression(connection: Connection, key: str, hashed: AddressHash, now: datetime) -> int:
+    """The hash takes the key's place, with the reason and moment there were; a row of its own where there was none."""
+    name = hashed.of(key)
+    row = connection.execute(select(suppressions).where(suppressions.c.address_key == key)).one_or_none()
+    known = connection.execute(select(suppressions.c.address_key).where(suppressions.c.address_key == name)).first()
+    if row is None and known is not None:
+        return 0
+    reason = SuppressionReason.ERASED if row is None else SuppressionReason(row.reason)
+    at = now if row is None else row.suppressed_at
+    suppress(connection, [Suppression(name, reason, at, "erased")])
+    # SendGrid's list has, or had its time to get, the address itself: a hash is nothing it could be told.
+    connection.execute(
+        update(suppressions)
+        .where(suppressions.c.address_key == name, suppressions.c.pushed_at.is_(None))
+        .values(pushed_at=now)
+    )
+    connection.execute(delete(suppressions).where(suppressions.c.address_key == key))
+    return 1
+
+
+def _forget_events(connection: Connection, keys: Collection[str], delivery_ids: list[int], hashed: AddressHash) -> int:
+    """Events lose the address, and words or links that may hold one."""
+    found: dict[int, Row[Any]] = {}
+    conditions = [events.c.address_key.in_(sorted(keys))]
+    conditions += [
+        events.c.delivery_id.in_(delivery_ids[at : at + _CHUNK]) for at in range(0, len(delivery_ids), _CHUNK)
+    ]
+    for condition in conditions:
+        query: Select[Any] = select(events.c.id, events.c.address_key, events.c.reason, events.c.url)
+        found.update((row.id, row) for row in connection.execute(query.where(condition)))
+    done = 0
+    for row in (found[one] for one in sorted(found)):
+        whose = row.address_key or ""
+        values = {
+            "address_key": hashed.of(whose) if whose else None,
+            "reason": "" if any(names_somebody(row.reason, key) for key in {whose, *keys}) else row.reason,
+            "url": "" if any(names_somebody(row.url, key) for key in {whose, *keys}) else row.url,
+        }
+        if values != {"address_key": row.address_key, "reason": row.reason, "url": row.url}:
+            done += connection.execute(update(events).where(events.c.id == row.id).values(values)).rowcount
+    return done

@@ -1,0 +1,88 @@
+"""Erase: remove a person's data everywhere, and keep by a hash that they were here, left, and have had their mail.
+
+SendGrid is told before, while there is an address to tell: mail that waits there must not reach them, and an opt-out it
+does not know must not be lost with the address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from worker.domain.delivery import DeliveryState
+from worker.errors import BroadsheetError
+from worker.providers.scheduled import Done
+from worker.providers.suppression_lists import SuppressionLists
+from worker.store.engine import Connection, Engine, reading_steadily, write
+from worker.store.forget import forget
+from worker.store.grants import hold
+from worker.store.pushes import UNPUSHED_REASONS, mail_waits
+from worker.store.records import Record, ids_of, read_record
+from worker.store.subscribers import by_address_key
+from worker.usecases.find_subscriber import NobodyThere, typed_key
+
+#: What no command of ours can reach.
+ELSEWHERE = (
+    "SendGrid keeps what it was given: its activity feed and its suppression lists. Leave the address on those lists, for"
+    " they are what its own side knows of the opt-out; POST /v3/recipients/erasejob asks it to delete the rest. Backups of"
+    " the database, replies in your inbox, Stripe and files elsewhere are yours to look through."
+)
+_OWED = (DeliveryState.PENDING, DeliveryState.CLAIMED)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was done: rows changed by table (empty: it had been done before), and what is still to happen.
+
+    `to_be_skipped` deliveries were planned and have not gone; they are skipped. `names` are the spellings that were here.
+    """
+
+    rows: Mapping[str, int] = field(default_factory=dict)
+    to_be_skipped: int = 0
+    told_sendgrid: bool = False
+    names: tuple[str, ...] = ()
+
+
+def erase_subscriber(
+    engine: Engine, address: str, now: datetime, lists: SuppressionLists | None, *, without_sendgrid: bool = False
+) -> Erased:
+    """Erase whoever has this address, with the records that were merged into theirs.
+
+    Raises NobodyThere for an address nobody has, BroadsheetError where SendGrid must be told first and cannot be.
+    """
+    key = typed_key(address)
+    with reading_steadily(engine) as connection:
+        record = read_record(connection, key)
+        must_tell = _known(record) and (mail_waits(connection, now) or _untold(record))
+    if not _known(record):
+        if record.hashed:
+            return Erased()
+        raise NobodyThere("nobody here has this address", fix="look for another spelling")
+    told = must_tell and lists is not None and isinstance(lists.add([key]), Done)
+    if must_tell and not told and not without_sendgrid:
+        raise BroadsheetError(
+            "SendGrid could not be told not to mail this address, and mail waits there or an opt-out is not known to it",
+            fix="see `broadsheet doctor`, then erase again; or add --without-sendgrid and put the address on its list by hand",
+        )
+
+    def act(connection: Connection) -> Mapping[str, int]:
+        found = by_address_key(connection, key)
+        ids = []
+        if found is not None:
+            hold(connection, found.id)
+            ids = ids_of(connection, found.id)
+        return forget(connection, ids, key, now)
+
+    owed = sum(one.candidate.state in _OWED for one in record.messages)
+    names = (record.subscriber.address if record.subscriber else address.strip(), key)
+    return Erased(write(engine, act), owed, told, names)
+
+
+def _known(record: Record) -> bool:
+    return bool(record.subscriber or record.suppression or record.messages or record.other_events)
+
+
+def _untold(record: Record) -> bool:
+    one = record.suppression
+    return one is not None and record.told_sendgrid_at is None and one.reason in UNPUSHED_REASONS
