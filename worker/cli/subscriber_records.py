@@ -1,4 +1,4 @@
-"""One person's record: showing, adding, removing, erasing."""
+"""One person's record: showing, adding, removing, erasing, moving and merging."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ from worker.cli.shape import HERE, AsJson, Project, agree, err, offer, open_cont
 from worker.cli.show_record import record_values, show_record, standing
 from worker.context import Context
 from worker.domain.standing import WORDS, Standing
+from worker.providers.suppression_lists import SuppressionLists
 from worker.store.engine import reading, reading_steadily
 from worker.store.records import read_record
 from worker.usecases.add_by_operator import add_by_operator
+from worker.usecases.change_address import change_address
 from worker.usecases.erase_subscriber import ELSEWHERE, erase_subscriber
 from worker.usecases.find_leftovers import find_leftovers
 from worker.usecases.find_subscriber import find_subscriber, typed_key
+from worker.usecases.merge_subscribers import merge_subscribers
 from worker.usecases.push_suppressions import push_due
 from worker.usecases.unsubscribe import unsubscribe
 
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="A subscriber's address.")]
+WithoutSendGrid = Annotated[
+    bool, typer.Option("--without-sendgrid", help="Go on where SendGrid must be told first and cannot be.")
+]
 
 
 @subscribers.command("show", short_help="Everything that is known of one person.")
@@ -86,9 +92,7 @@ def remove(address: Address, project: Project = HERE, as_json: AsJson = False) -
 def erase(
     address: Address,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    without_sendgrid: Annotated[
-        bool, typer.Option("--without-sendgrid", help="Erase although SendGrid cannot be told first.")
-    ] = False,
+    without_sendgrid: WithoutSendGrid = False,
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -97,7 +101,7 @@ def erase(
     settings = context.settings
     settings.require("secret_key")
     agree(yes, "Erase everything about this address? It cannot be taken back.", "Nothing was erased.")
-    lists = context.lists if settings.sendgrid_api_key.get_secret_value() else None
+    lists = _lists(context)
     erased = erase_subscriber(context.engine, address, datetime.now(UTC), lists, without_sendgrid=without_sendgrid)
     files = find_leftovers([settings.project, settings.path(settings.state_dir)], list(erased.names))
     if as_json:
@@ -123,9 +127,59 @@ def erase(
     say(ELSEWHERE)
 
 
+@subscribers.command("change-address", short_help="Give somebody their new address.")
+def change(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The address they have.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The address they want.")],
+    without_sendgrid: WithoutSendGrid = False,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Give somebody their new address. What is pending goes there; nobody is mailed twice."""
+    context = open_context(project)
+    context.settings.require("secret_key")
+    found = change_address(
+        context.engine, old, new, datetime.now(UTC), _lists(context), without_sendgrid=without_sendgrid
+    )
+    tell_sendgrid(context)
+    if as_json:
+        print_json({"id": found.id, "address": found.address})
+    else:
+        say("Changed. What has not gone yet goes to the new address; the old one is kept out of imports.")
+
+
+@subscribers.command("merge", short_help="Make one record of two that are the same person.")
+def merge(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The address of the record that ends.")],
+    into: Annotated[str, typer.Argument(metavar="INTO", help="The address of the record that goes on.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    without_sendgrid: WithoutSendGrid = False,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Make one record of two that are the same person. Nobody is mailed twice; whoever left under one has left."""
+    context = open_context(project)
+    context.settings.require("secret_key")
+    agree(yes, "Merge the first record into the second? It cannot be taken back.", "Nothing was merged.")
+    zone = context.publication.slot.zone
+    merged = merge_subscribers(
+        context.engine, source, into, zone, datetime.now(UTC), _lists(context), without_sendgrid=without_sendgrid
+    )
+    tell_sendgrid(context)
+    if as_json:
+        print_json({"into": merged.into_id, "skipped": merged.skipped, "rows": dict(merged.rows)})
+    else:
+        say(f"Merged. {merged.skipped:,} messages are skipped, for the other record has, had or may have them.")
+
+
 def tell_sendgrid(context: Context) -> None:
     """Mail that waits at SendGrid must not reach who has just left. Without a queue the clock offers it a moment later."""
     with reading(context.engine) as connection:
         due = push_due(connection, datetime.now(UTC))
     if due:
         offer(context, due)
+
+
+def _lists(context: Context) -> SuppressionLists | None:
+    """SendGrid's lists, if there is a key to ask them with."""
+    return context.lists if context.settings.sendgrid_api_key.get_secret_value() else None

@@ -30,7 +30,7 @@ WORDS: dict[Standing, str] = {
     Standing.COMPLAINED: "is not mailed: a message was reported as spam",
     Standing.INVALID: "is not mailed: the address is not valid",
     Standing.MANUAL: "is not mailed: an operator suppressed the address",
-    Standing.ERASED: "was erased, and is known by a hash alone: is not mailed, and no import brings them back",
+    Standing.ERASED: "was erased, merged or given up, and is known by a hash alone: is not mailed, and no import brings it back",
     Standing.UNKNOWN: "nobody here has this address",
 }
 

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from sqlalchemy import delete, select, text, update
 
 from worker.domain.erasure import AddressHash
+from worker.domain.suppression import SuppressionReason
 from worker.errors import SettingsError
 from worker.store.engine import Connection, Engine
 from worker.store.tables import ERASED_KEYS, installation, subscribers, suppressions
@@ -80,6 +81,14 @@ def forms_of(connection: Connection, address_key: str) -> list[str]:
     """What may stand for an address in an old mailing: its key, and its hash if it was erased meanwhile."""
     known = _known(connection)
     return [address_key] if known is None else [address_key, known.of(address_key)]
+
+
+def was_given_up(connection: Connection, address_key: str) -> bool:
+    """Whether a hash stands for an address only because its own reader has another one now: they said no to nothing."""
+    hashed = erased_among(connection, [address_key], strict=True).get(address_key)
+    query = select(suppressions.c.reason, suppressions.c.evidence).where(suppressions.c.address_key == hashed)
+    row = connection.execute(query).one_or_none()
+    return row is not None and row.reason == SuppressionReason.ERASED and row.evidence in ("merged", "given up")
 
 
 def forget_erasure(connection: Connection, address_keys: Collection[str]) -> int:

@@ -24,6 +24,7 @@ from worker.store.suppressions import suppress
 from worker.store.tables import events, grants, launch_mutes, subscriber_tags, subscribers, suppressions
 
 _CHUNK = 500
+ERASED, MERGED, GIVEN_UP = "erased", "merged", "given up"  # the evidence beside a hash
 
 
 def forget(
@@ -34,14 +35,14 @@ def forget(
     Doing it again changes nothing. `merged_into` names the record that goes on for them. Raises SettingsError where
     nothing could be recognised afterwards.
     """
-    hashed = address_hash(connection)
+    hashed, why = address_hash(connection), ERASED if merged_into is None else MERGED
     keys = _keys_of(connection, subscriber_ids, key)
     rows = select(subscribers.c.address).where(subscribers.c.id.in_(subscriber_ids), subscribers.c.address != "")
     addresses = list(connection.execute(rows).scalars())
     deliveries = [row.id for row in owned(connection, subscriber_ids, keys)]
     done = Counter(events=_forget_events(connection, keys, deliveries, hashed))
     done += erase_from_ledger(connection, subscriber_ids, keys, addresses, hashed, now)
-    done["suppressions"] = sum(_forget_suppression(connection, one, hashed, now) for one in sorted(keys))
+    done["suppressions"] = sum(_forget_suppression(connection, one, hashed, now, why) for one in sorted(keys))
     done["subscriber_tags"] = connection.execute(
         delete(subscriber_tags).where(subscriber_tags.c.subscriber_id.in_(subscriber_ids))
     ).rowcount
@@ -51,6 +52,11 @@ def forget(
     ).rowcount
     done["subscribers"] = sum(_empty(connection, one, now, merged_into) for one in sorted(subscriber_ids))
     return +done
+
+
+def keep_out(connection: Connection, key: str, now: datetime) -> None:
+    """An address that its reader gave up: kept by its hash alone, with the reason it was suppressed for, if it was."""
+    _forget_suppression(connection, key, address_hash(connection), now, GIVEN_UP)
 
 
 def _keys_of(connection: Connection, subscriber_ids: Collection[int], key: str) -> set[str]:
@@ -97,7 +103,7 @@ def _empty(connection: Connection, subscriber_id: int, now: datetime, merged_int
     return connection.execute(statement).rowcount
 
 
-def _forget_suppression(connection: Connection, key: str, hashed: AddressHash, now: datetime) -> int:
+def _forget_suppression(connection: Connection, key: str, hashed: AddressHash, now: datetime, why: str) -> int:
     """The hash takes the key's place, with the reason and moment there were; a row of its own where there was none."""
     name = hashed.of(key)
     row = connection.execute(select(suppressions).where(suppressions.c.address_key == key)).one_or_none()
@@ -106,7 +112,7 @@ def _forget_suppression(connection: Connection, key: str, hashed: AddressHash, n
         return 0
     reason = SuppressionReason.ERASED if row is None else SuppressionReason(row.reason)
     at = now if row is None else row.suppressed_at
-    suppress(connection, [Suppression(name, reason, at, "erased")])
+    suppress(connection, [Suppression(name, reason, at, why)])
     # SendGrid's list has, or had its time to get, the address itself: a hash is nothing it could be told.
     connection.execute(
         update(suppressions)

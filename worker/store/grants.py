@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Row, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from worker.domain.plan import BOUGHT, Grant, PlanState, derive, end_of_day
+from worker.domain.plan import BOUGHT, Grant, PlanState, derive, end_of_day, lay_out
 from worker.domain.subscriber import Plan, SubscriberStatus
 from worker.store.engine import Connection
 from worker.store.tables import grants, subscribers
@@ -123,6 +123,29 @@ def plans_past_their_end(connection: Connection, now: datetime, most: int) -> Se
         .limit(most)
     )
     return connection.execute(query).scalars().all()
+
+
+def merge_grants(connection: Connection, from_id: int, into_id: int, zone: str, now: datetime) -> None:
+    """Give one subscriber's grants to another; both are the same person. What has run its time stays where it ran.
+
+    Months that run, or wait, are stacked anew: whoever had two at a time gets them one after the other.
+    """
+    for subscriber_id in (from_id, into_id):
+        row = _hold(connection, subscriber_id)
+        if row is not None:
+            keep_bought(connection, row, zone, now)
+            _fix_what_has_run(connection, subscriber_id, zone, now)
+    connection.execute(update(grants).where(grants.c.subscriber_id == from_id).values(subscriber_id=into_id))
+    rederive(connection, into_id, zone, now)
+
+
+def _fix_what_has_run(connection: Connection, subscriber_id: int, zone: str, now: datetime) -> None:
+    given = read_grants(connection, subscriber_id)
+    stacked = {one.id for one in given if one.months is not None}
+    for span in lay_out(given, zone):
+        if span.grant_id in stacked and span.ends_at is not None and span.ends_at <= now:
+            values = {"months": None, "starts_at": span.starts_at, "ends_at": span.ends_at}
+            connection.execute(update(grants).where(grants.c.id == span.grant_id).values(values))
 
 
 def keep_bought(connection: Connection, row: Row[Any], zone: str, now: datetime) -> None:

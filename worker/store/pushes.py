@@ -9,15 +9,12 @@ from sqlalchemy import and_, exists, func, or_, select, text, update
 
 from worker.domain.mailing import MailingStatus
 from worker.domain.subscriber import SubscriberStatus
-from worker.domain.suppression import SuppressionReason
 from worker.store.engine import Connection
 from worker.store.tables import UNPUSHED, generations, mailings, returns, subscribers, suppressions
 
 CHUNK = 500
 Place = tuple[datetime, str]
 
-#: Reasons the provider's list is told of.
-UNPUSHED_REASONS = frozenset({SuppressionReason.COMPLAINED, SuppressionReason.MANUAL, SuppressionReason.UNSUBSCRIBED})
 _RETURNING = exists().where(returns.c.address_key == suppressions.c.address_key)
 _UNPUSHED = and_(text(UNPUSHED), ~_RETURNING)  # the first as the index has it
 _WAITING = (MailingStatus.STAGED, MailingStatus.RECALLING)
@@ -36,6 +33,12 @@ def count_unpushed(connection: Connection) -> int:
     """How many opt-outs are not known there."""
     found: int = connection.execute(select(func.count()).select_from(suppressions).where(_UNPUSHED)).scalar_one()
     return found
+
+
+def is_unpushed(connection: Connection, address_key: str) -> bool:
+    """Whether this address has opted out and that is not known there."""
+    query = select(1).select_from(suppressions).where(_UNPUSHED, suppressions.c.address_key == address_key)
+    return connection.execute(query).first() is not None
 
 
 def anything_unpushed(connection: Connection) -> bool:

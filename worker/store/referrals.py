@@ -87,6 +87,9 @@ def first_referrals(
         | ((earlier.c.confirmed_at == referrals.c.confirmed_at) & (earlier.c.id < referrals.c.id)),
     )
     key: ColumnElement[str] = literal(key_prefix) + cast(referrals.c.referrer_id, String)
+    merged = subscribers.alias("merged")  # what another record of the same person was mailed counts for both
+    their_key: ColumnElement[str] = literal(key_prefix) + cast(merged.c.id, String)
+    was_mailed = exists().where(merged.c.merged_into == referrals.c.referrer_id, mailings.c.key == their_key)
     query = (
         select(referrals.c.referrer_id, subscribers.c.plan, referrals.c.confirmed_at)
         .join(subscribers, subscribers.c.id == referrals.c.referrer_id)
@@ -95,6 +98,7 @@ def first_referrals(
             referrals.c.referrer_id > after,
             was_first,
             ~exists().where(mailings.c.key == key),
+            ~was_mailed,
         )
         .order_by(referrals.c.referrer_id)
         .limit(limit)

@@ -11,16 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from worker.domain.delivery import DeliveryState
-from worker.errors import BroadsheetError
-from worker.providers.scheduled import Done
 from worker.providers.suppression_lists import SuppressionLists
 from worker.store.engine import Connection, Engine, reading_steadily, write
 from worker.store.forget import forget
 from worker.store.grants import hold
-from worker.store.pushes import UNPUSHED_REASONS, mail_waits
 from worker.store.records import Record, ids_of, read_record
 from worker.store.subscribers import by_address_key
 from worker.usecases.find_subscriber import NobodyThere, typed_key
+from worker.usecases.tell_before_forgetting import tell_before_forgetting
 
 #: What no command of ours can reach.
 ELSEWHERE = (
@@ -54,17 +52,11 @@ def erase_subscriber(
     key = typed_key(address)
     with reading_steadily(engine) as connection:
         record = read_record(connection, key)
-        must_tell = _known(record) and (mail_waits(connection, now) or _untold(record))
     if not _known(record):
         if record.hashed:
             return Erased()
         raise NobodyThere("nobody here has this address", fix="look for another spelling")
-    told = must_tell and lists is not None and isinstance(lists.add([key]), Done)
-    if must_tell and not told and not without_sendgrid:
-        raise BroadsheetError(
-            "SendGrid could not be told not to mail this address, and mail waits there or an opt-out is not known to it",
-            fix="see `broadsheet doctor`, then erase again; or add --without-sendgrid and put the address on its list by hand",
-        )
+    told = tell_before_forgetting(engine, key, lists, now, while_mail_waits=True, without_sendgrid=without_sendgrid)
 
     def act(connection: Connection) -> Mapping[str, int]:
         found = by_address_key(connection, key)
@@ -81,8 +73,3 @@ def erase_subscriber(
 
 def _known(record: Record) -> bool:
     return bool(record.subscriber or record.suppression or record.messages or record.other_events)
-
-
-def _untold(record: Record) -> bool:
-    one = record.suppression
-    return one is not None and record.told_sendgrid_at is None and one.reason in UNPUSHED_REASONS

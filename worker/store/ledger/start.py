@@ -196,8 +196,8 @@ def _follow(connection: Connection, mailing: Mailing, recipient: Recipient, key:
     """Note a reader's new address on the delivery; False where another delivery of the mailing goes to it already."""
     new_key = key or address_key(recipient.address)
     other = deliveries.alias()
-    forms = forms_of(connection, new_key)
-    taken = select(other.c.id).where(other.c.mailing_id == mailing.id, other.c.address_key.in_(forms)).exists()
+    goes_there = (other.c.mailing_id == mailing.id, other.c.address_key.in_(forms_of(connection, new_key)))
+    taken = select(other.c.id).where(*goes_there, other.c.id != recipient.delivery_id).exists()
     moving = update(deliveries).where(deliveries.c.id == recipient.delivery_id, ~taken).values(address_key=new_key)
     return changed(connection, moving) == 1
 
