@@ -1,12 +1,14 @@
 """Every scenario of the crash tests by its name, and which of them is tried how."""
 
 from tests.support.crash_corrections import CHANGED
+from tests.support.crash_merging import MERGED
 from tests.support.crash_scenarios import FREEZING, SCENARIOS
 from tests.support.crash_signups import SIGNED_UP
 from tests.support.crash_staged import FREEZING_STAGED, STAGED
 
 FROZEN = FREEZING | FREEZING_STAGED
 INTERRUPTED = SCENARIOS | CHANGED | SIGNED_UP | STAGED  # killed, and told to stop
+INTERRUPTED = SCENARIOS | CHANGED | MERGED | STAGED  # killed, and told to stop
 EVERY = INTERRUPTED | FROZEN
 
 
