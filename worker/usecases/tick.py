@@ -24,8 +24,8 @@ from worker.store.ledger.staging import due_for_id, leave_late
 from worker.store.ledger.sweep import sweep
 from worker.usecases.advance_followups import advance_followups
 from worker.usecases.due import Due
-from worker.usecases.lift_suppressions import lift_due
 from worker.usecases.end_plans import end_due_plans
+from worker.usecases.lift_suppressions import lift_due
 from worker.usecases.push_suppressions import push_due
 from worker.usecases.raise_alerts import raise_alerts
 from worker.usecases.rederive_hours import rederive_hours

@@ -83,6 +83,8 @@ def _signing_up_and_coming_back() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_addressees_subscriber_id"), "addressees", ["subscriber_id"])
+
+
 def _erased() -> None:
     for name, table, column, condition in (
         ("ix_subscribers_merged_into", "subscribers", "merged_into", "merged_into IS NOT NULL"),
