@@ -166,9 +166,7 @@ class Settings(BaseModel):
     @property
     def oldest_secret(self) -> str:
         """The secret that outlives changes of SECRET_KEY: the last of SECRET_KEY_BEFORE, or SECRET_KEY itself."""
-        before = _plain(getattr(self, "secret_key_before", "")).split(",")
-        oldest = [one.strip() for one in before if one.strip()]
-        return oldest[-1] if oldest else self.secret_key.get_secret_value()
+        return self.signing_secrets[-1] if self.signing_secrets else ""
 
     @property
     def absolute_database_url(self) -> str:

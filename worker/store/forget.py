@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, delete, select, update
 
+from worker.domain.address import address_key
 from worker.domain.erasure import AddressHash, names_somebody
 from worker.domain.subscriber import Plan, SubscriberStatus, Wants
 from worker.domain.suppression import Suppression, SuppressionReason
@@ -21,7 +22,16 @@ from worker.store.erased import address_hash
 from worker.store.ledger.erase import erase_from_ledger, mailed_under
 from worker.store.ledger.owed_to import owned
 from worker.store.suppressions import suppress
-from worker.store.tables import events, grants, launch_mutes, subscriber_tags, subscribers, suppressions
+from worker.store.tables import (
+    events,
+    grants,
+    launch_mutes,
+    returns,
+    signups,
+    subscriber_tags,
+    subscribers,
+    suppressions,
+)
 
 _CHUNK = 500
 ERASED, MERGED, GIVEN_UP = "erased", "merged", "given up"  # the evidence beside a hash
@@ -47,6 +57,8 @@ def forget(
         delete(subscriber_tags).where(subscriber_tags.c.subscriber_id.in_(subscriber_ids))
     ).rowcount
     done["grants"] = connection.execute(delete(grants).where(grants.c.subscriber_id.in_(subscriber_ids))).rowcount
+    done["signups"] = _forget_signups(connection, keys)
+    done["returns"] = connection.execute(delete(returns).where(returns.c.address_key.in_(sorted(keys)))).rowcount
     done["launch_mutes"] = connection.execute(
         delete(launch_mutes).where(launch_mutes.c.subscriber_id.in_(subscriber_ids))
     ).rowcount
@@ -121,6 +133,13 @@ def _forget_suppression(connection: Connection, key: str, hashed: AddressHash, n
     )
     connection.execute(delete(suppressions).where(suppressions.c.address_key == key))
     return 1
+
+
+def _forget_signups(connection: Connection, keys: Collection[str]) -> int:
+    """What was typed into the form and waits to be looked at: few rows, each in the spelling it came in."""
+    typed = connection.execute(select(signups.c.id, signups.c.address)).all()
+    ids = [row.id for row in typed if address_key(row.address) in keys]
+    return connection.execute(delete(signups).where(signups.c.id.in_(ids))).rowcount if ids else 0
 
 
 def _forget_events(connection: Connection, keys: Collection[str], delivery_ids: list[int], hashed: AddressHash) -> int:

@@ -6,6 +6,7 @@ Reads alone, a thousand rows at a time. The caller's transaction decides whether
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, exists, select
@@ -24,9 +25,9 @@ _PAGE = 1_000
 _NAME = (subscribers.c.address, subscribers.c.referral_code)
 
 
-def stream_list(connection: Connection, rule: Rule | None = None) -> Iterator[ListEntry]:
-    """Subscribers by id, so oldest first, then suppressed addresses without one; with a rule, those it picks alone."""
-    chosen: ColumnElement[bool] | None = None if rule is None else where(rule)
+def stream_list(connection: Connection, now: datetime, rule: Rule | None = None) -> Iterator[ListEntry]:
+    """Subscribers by id, so oldest first, then suppressed addresses without one; with a rule, those it picks at `now`."""
+    chosen: ColumnElement[bool] | None = None if rule is None else where(rule, now)
     for page in subscriber_pages(connection, chosen):
         yield from _entries(connection, page)
     if rule is None:

@@ -43,7 +43,7 @@ def export_subscribers(
     write = _json_lines(out) if as_json_lines else _csv(out)
     rows = 0
     with reading_steadily(engine) as connection:
-        for rows, entry in enumerate(stream_list(connection, rule), 1):
+        for rows, entry in enumerate(stream_list(connection, now, rule), 1):
             write(entry, now)
             if on_progress is not None and rows % _TOLD == 0:
                 on_progress(rows)

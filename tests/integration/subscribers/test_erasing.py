@@ -1,13 +1,13 @@
 """Erasing: nothing about the person is left anywhere, and nothing that protects them is forgotten."""
 
-import io
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from tests.support.everything import everything, where_it_stands
+from tests.support.importing import load
 from tests.support.ledger import (
     check_invariants,
     claim,
@@ -21,6 +21,7 @@ from tests.support.ledger import (
 from tests.support.makers import NOW, make_subscriber, make_suppression
 from worker.domain.event import Event, EventType
 from worker.domain.mailing import MailingKind
+from worker.domain.signup import Signup
 from worker.domain.subscriber import SubscriberStatus
 from worker.domain.suppression import Suppression, SuppressionReason
 from worker.errors import BroadsheetError, SettingsError
@@ -33,12 +34,22 @@ from worker.store.ledger.mailings import NewAddressee, get_mailing
 from worker.store.ledger.settle import settle_accepted, settle_uncertain
 from worker.store.ledger.start import read_owed
 from worker.store.referrals import add_referral, confirm_referral, count_confirmed_referrals
+from worker.store.signups import keep_signup
 from worker.store.subscribers import NewSubscriber, add_subscriber, by_address_key, by_id, set_status
 from worker.store.suppressions import lift, reason_for, suppress
-from worker.store.tables import batches, deliveries, events, mailings, submissions, subscribers, suppressions
+from worker.store.tables import (
+    batches,
+    deliveries,
+    events,
+    mailings,
+    returns,
+    signups,
+    submissions,
+    subscribers,
+    suppressions,
+)
 from worker.usecases.erase_subscriber import erase_subscriber
 from worker.usecases.find_subscriber import NobodyThere
-from worker.usecases.import_subscribers import import_subscribers
 from worker.usecases.record_events import record_events
 
 SECRET = "the oldest secret of this installation"
@@ -209,17 +220,27 @@ def test_whoever_claimed_before_the_erasure_and_starts_after_it_skips_them(engin
     assert counts(engine, history["pending"]).skipped == {"erased": 1}
 
 
-def csv(*lines):
-    return io.StringIO("\n".join(["address,name,status", *lines, ""]))
+HEADER = "address,name,status"
 
 
 @pytest.mark.parametrize("status", ["", "confirmed", "pending"])
 def test_an_import_does_not_bring_them_back_and_writes_nothing_about_them(engine, ana, history, status):
     erase(engine)
     before = everything(engine)
-    report = import_subscribers(engine, csv(f"{ADDRESS.upper()},Ana Prado,{status}"), NOW)
-    assert report.kept_back == 1
+    assert load(engine, HEADER, f"{ADDRESS.upper()},Ana Prado,{status}").counts == {"kept_back": 1}
     assert everything(engine) == before
+
+
+def test_what_waits_to_come_back_or_to_be_looked_at_is_forgotten_too(engine, ana):
+    with writing(engine) as connection:
+        keep_signup(connection, Signup(f"  {ADDRESS.upper()}", NOW))
+        keep_signup(connection, Signup("somebody.else@example.com", NOW))
+        connection.execute(insert(returns).values(address_key=KEY, asked_at=NOW, evidence="form"))
+    done = erase(engine)
+    assert (done.rows["signups"], done.rows["returns"]) == (1, 1)
+    with reading(engine) as connection:
+        assert connection.execute(select(signups.c.address)).scalars().all() == ["somebody.else@example.com"]
+        assert connection.execute(select(returns)).all() == []
 
 
 def test_an_event_that_comes_later_is_recorded_and_says_nothing_about_the_person(engine, ana, history):
@@ -256,7 +277,7 @@ def test_a_new_sign_up_that_they_confirm_makes_a_new_record_and_lifts_what_kept_
     with writing(engine) as connection:
         again, added = add_subscriber(connection, NewSubscriber(ADDRESS, NOW, status=SubscriberStatus.PENDING))
         assert (added, again.status, again.id != ana.id) == (True, "pending", True)
-    assert import_subscribers(engine, csv(f"{ADDRESS},Ana,confirmed"), NOW).kept_back == 1
+    assert load(engine, HEADER, f"{ADDRESS},Ana,confirmed").counts == {"kept_back": 1}
     with writing(engine) as connection:
         assert reason_for(connection, KEY) == "erased"
         assert set_status(connection, again.id, SubscriberStatus.CONFIRMED, NOW)
@@ -376,7 +397,7 @@ def test_without_the_secret_they_were_erased_under_nobody_is_imported_and_events
         if secret:
             hash_addresses(stranger, secret)
         with pytest.raises(SettingsError, match="SECRET_KEY_BEFORE"):
-            import_subscribers(stranger, csv(f"{ADDRESS},Ana,"), NOW)
+            load(stranger, HEADER, f"{ADDRESS},Ana,")
         assert record_events(
             stranger, [event(EventType.DELIVERED, at=NOW + timedelta(days=len(secret or "")))], NOW
         ).new
