@@ -29,6 +29,13 @@ def hash_addresses(engine: Engine, secret: str) -> None:
     engine.update_execution_options(**{_OPTION: AddressHash(secret)})
 
 
+def share_hash(known: Engine, other: Engine) -> None:
+    """The other engine recognises what this one does."""
+    found = known.get_execution_options().get(_OPTION)
+    if found is not None:
+        other.update_execution_options(**{_OPTION: found})
+
+
 def address_hash(connection: Connection) -> AddressHash:
     """The hash, for who is about to erase: noted at the first time, the same ever after. Raises SettingsError."""
     found = _known(connection)

@@ -125,12 +125,6 @@ def _forget_suppression(connection: Connection, key: str, hashed: AddressHash, n
     reason = SuppressionReason.ERASED if row is None else SuppressionReason(row.reason)
     at = now if row is None else row.suppressed_at
     suppress(connection, [Suppression(name, reason, at, why)])
-    # SendGrid's list has, or had its time to get, the address itself: a hash is nothing it could be told.
-    connection.execute(
-        update(suppressions)
-        .where(suppressions.c.address_key == name, suppressions.c.pushed_at.is_(None))
-        .values(pushed_at=now)
-    )
     connection.execute(delete(suppressions).where(suppressions.c.address_key == key))
     return 1
 

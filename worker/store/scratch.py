@@ -12,13 +12,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, event, insert, select
+from sqlalchemy import ColumnElement, Table, TextClause, event, insert, select, text, true
 from sqlalchemy.dialects import sqlite
 
 from worker.domain.subscriber import SubscriberStatus
-from worker.store.engine import Connection, Engine, open_engine, writing
+from worker.store.engine import Connection, Engine, open_engine, reading, writing
+from worker.store.erased import share_hash
 from worker.store.instants import from_millis
-from worker.store.tables import referrals, subscriber_tags, subscribers, suppressions
+from worker.store.tables import ERASED_KEYS, installation, referrals, subscriber_tags, subscribers, suppressions
 
 #: Ids of people the dry run adds begin above every id there can be, so that no copy meets one.
 _FIRST_ID = 2**62
@@ -27,16 +28,23 @@ _codes = count(1)
 
 
 @contextmanager
-def open_scratch() -> Iterator[Engine]:
-    """An empty scratch database, removed at the end. Nothing in it outlives the process, so nothing is synced."""
+def open_scratch(real: Engine) -> Iterator[Engine]:
+    """A scratch database for this one, with nobody in it, removed at the end.
+
+    Nothing in it outlives the process, so nothing is synced. It recognises the same erased addresses.
+    """
     with tempfile.TemporaryDirectory(prefix="broadsheet-dry-run-") as folder:
         engine = open_engine(f"sqlite:///{Path(folder) / 'scratch.db'}")
         event.listen(engine, "connect", lambda raw, _record: raw.execute("PRAGMA synchronous=OFF"))
         with writing(engine) as connection:
-            tables = [subscribers, subscriber_tags, suppressions, referrals]
+            tables = [subscribers, subscriber_tags, suppressions, referrals, installation]
             subscribers.metadata.create_all(connection, tables)
             highest = {"id": _FIRST_ID, "address": "", "status": SubscriberStatus.ERASED, "referral_code": ""}
             connection.execute(insert(subscribers).values(**highest, joined_at=from_millis(0)))
+            with reading(real) as source:
+                _copy(source, connection, installation, true())
+                _copy(source, connection, suppressions, text(ERASED_KEYS))
+        share_hash(real, engine)
         try:
             yield engine
         finally:
@@ -63,7 +71,9 @@ def _copy_subscribers(real: Connection, scratch: Connection, which: ColumnElemen
         _copy(real, scratch, subscriber_tags, subscriber_tags.c.subscriber_id.in_(ids))
 
 
-def _copy(real: Connection, scratch: Connection, table: Table, which: ColumnElement[bool]) -> list[dict[str, Any]]:
+def _copy(
+    real: Connection, scratch: Connection, table: Table, which: ColumnElement[bool] | TextClause
+) -> list[dict[str, Any]]:
     rows = [dict(row) for row in real.execute(select(table).where(which)).mappings()]
     if rows:
         scratch.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)

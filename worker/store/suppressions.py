@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import TextClause, and_, bindparam, case, delete, or_, select, update
 
+from worker.domain.erasure import is_hash
 from worker.domain.subscriber import SubscriberStatus
 from worker.domain.suppression import OPT_OUTS, REASON_STRENGTH, Suppression, SuppressionReason
 from worker.store.engine import Connection
@@ -39,9 +40,17 @@ def suppress(connection: Connection, found: Iterable[Suppression], *, opt_out: b
     changed = 0
     for start in range(0, len(kept), CHUNK):
         changed += _upsert(connection, kept[start : start + CHUNK])
+    _never_push(connection, [one.address_key for one in kept if is_hash(one.address_key)])
     if opt_out:
         _opt_out(connection, given)
     return changed
+
+
+def _never_push(connection: Connection, hashes: Sequence[str]) -> None:
+    """The provider's list has, or had its time to get, the address itself: a hash is nothing it could be told."""
+    for start in range(0, len(hashes), CHUNK):
+        where = and_(suppressions.c.address_key.in_(hashes[start : start + CHUNK]), suppressions.c.pushed_at.is_(None))
+        connection.execute(update(suppressions).where(where).values(pushed_at=suppressions.c.suppressed_at))
 
 
 def lift(

@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import groupby
 
 from worker.domain.address import address_key
+from worker.domain.erasure import is_hash
 from worker.domain.subscriber import Subscriber
 from worker.store.engine import Connection
 from worker.store.new_subscribers import NewSubscriber, insert_subscribers, new_referral_code
@@ -46,8 +47,10 @@ class RowReport:
 
 
 def row_key(row: SubscriberRow) -> str:
-    """What makes two rows be about one person: the address, or the code of somebody erased."""
-    return f"erased:{row.referral_code}" if row.kind is RowKind.ERASED else address_key(row.address)
+    """What makes two rows be about one person: the address or the hash of one, or the code of somebody erased."""
+    if row.kind is RowKind.ERASED:
+        return f"erased:{row.referral_code}"
+    return row.address if is_hash(row.address) else address_key(row.address)
 
 
 def import_chunk(connection: Connection, chunk: Chunk, terms: ChunkTerms) -> list[RowReport]:

@@ -163,7 +163,7 @@ def _writer(engine: Engine, dry_run: bool) -> Iterator[_Write]:
         # Two imports in two orders may wait for each other now and then; the one the database ends does its chunk again.
         yield lambda chunk, terms: write(engine, lambda connection: import_chunk(connection, chunk, terms))
         return
-    with open_scratch() as scratch:
+    with open_scratch(engine) as scratch:
 
         def rehearse(chunk: Chunk, terms: ChunkTerms) -> list[RowReport]:
             keys = [key for key, row in chunk.items() if row.kind is not RowKind.ERASED]

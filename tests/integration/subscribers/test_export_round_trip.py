@@ -17,6 +17,7 @@ from worker.domain.segment import HasPlan, HasTag
 from worker.domain.subscriber import Plan, SubscriberStatus, Wants
 from worker.domain.suppression import Suppression, SuppressionReason
 from worker.store.engine import reading, writing
+from worker.store.erased import address_hash
 from worker.store.referrals import add_referral, confirm_referral
 from worker.store.subscribers import NewSubscriber, add_subscriber, by_address_key, by_id, set_status
 from worker.store.suppressions import suppress
@@ -85,7 +86,9 @@ def people(draw):
     )
 
 
-REASONS = st.sampled_from(SuppressionReason)
+REASONS = st.sampled_from(
+    [one for one in SuppressionReason if one is not SuppressionReason.ERASED]
+)  # that one has no address
 EVENTS = st.lists(
     st.one_of(
         st.tuples(st.just("suppress"), st.integers(0, 9), REASONS, MOMENTS, WORDS),
@@ -95,6 +98,7 @@ EVENTS = st.lists(
         st.tuples(st.just("erase"), st.integers(0, 9), MOMENTS),
         st.tuples(st.just("merge"), st.integers(0, 9), st.integers(0, 9)),
         st.tuples(st.just("nobody"), ADDRESS, REASONS, MOMENTS, WORDS),
+        st.tuples(st.just("forgotten"), ADDRESS, st.sampled_from(SuppressionReason), MOMENTS, WORDS),
     ),
     max_size=8,
 )
@@ -108,6 +112,11 @@ def make_list(engine, news, events):
             if event[0] == "nobody":
                 _, address, reason, at, evidence = event
                 suppress(connection, [Suppression(address_key(address), reason, at, evidence)])
+                continue
+            if event[0] == "forgotten":
+                _, address, reason, at, evidence = event
+                hashed = address_hash(connection).of(address_key(address))
+                suppress(connection, [Suppression(hashed, reason, at, evidence)])
                 continue
             if not made:
                 continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from worker.domain.address import address_key
+from worker.domain.erasure import is_hash
 from worker.domain.subscriber import SubscriberStatus, Wants
 from worker.domain.suppression import SuppressionReason
 from worker.usecases.export_columns import COLUMNS, SUPPRESSED
@@ -82,7 +83,8 @@ def _erased(line: int, cells: Cells) -> SubscriberRow:
 
 def _suppression(line: int, cells: Cells, reason: SuppressionReason | None) -> SubscriberRow:
     address = clean(cells.get("address", ""))
-    address_key(address)  # whatever is no address at all ends here
+    if not is_hash(address):  # of an erased address nothing else is left
+        address_key(address)  # whatever is no address at all ends here
     if reason is None:
         raise ValueError("a suppressed address needs its reason in the column suppressed")
     return SubscriberRow(
