@@ -48,9 +48,10 @@ def main() -> None:
             with database(kind) as engine:
                 bare = bare_rows(engine, READERS)
                 for what in ("import", "the same again", "dry run", "export"):
-                    seconds, peak, rows = in_a_process(engine, path, what)
+                    seconds, busy, peak, rows = in_a_process(engine, path, what)
                     print(
-                        f"  {kind:10} {what:15} {rows / seconds:9,.0f} rows/s  most memory {peak:5.0f} MiB"
+                        f"  {kind:10} {what:15} {rows / seconds:9,.0f} rows/s  {busy / rows * 1e6:3.0f} µs of processor a row"
+                        f"  most memory {peak:5.0f} MiB"
                         f"   bare rows {bare:9,.0f}/s (ratio {rows / seconds / bare:.2f})",
                         flush=True,
                     )
@@ -68,12 +69,12 @@ def write_list(path: Path, count: int) -> None:
             file.write(f"reader{number}@example.com,{name},{plan},{status},{tags},PT,2024-01-05T09:30:00Z\n")
 
 
-def in_a_process(engine: Engine, path: Path, what: str) -> tuple[float, float, int]:
-    """Seconds, MiB and rows of one run."""
+def in_a_process(engine: Engine, path: Path, what: str) -> tuple[float, float, float, int]:
+    """Seconds, seconds of processor time in the process itself, MiB and rows of one run."""
     url = engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
     argv = [sys.executable, "-m", "benchmarks.imports", what, url, str(path)]
     printed = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
-    return float(printed[0]), float(printed[1]), int(printed[2])
+    return float(printed[0]), float(printed[1]), float(printed[2]), int(printed[3])
 
 
 def run(what: str, url: str, path: str) -> None:
@@ -86,7 +87,7 @@ def run(what: str, url: str, path: str) -> None:
             rows = export_subscribers(engine, out, False, now)
     else:
         rows = import_subscribers(engine, Path(path), now, ImportOptions(dry_run=what == "dry run")).rows
-    print(time.perf_counter() - began, own_peak(), rows)
+    print(time.perf_counter() - began, time.process_time(), own_peak(), rows)
 
 
 def bare_rows(engine: Engine, count: int) -> float:

@@ -16,13 +16,14 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def to_millis(at: datetime) -> int:
     """Milliseconds since 1970 of an aware datetime, rounded down."""
     if at.tzinfo is None:
         raise ValueError("an instant needs an offset; a naive datetime is a wall time")
-    return (at - _EPOCH) // timedelta(milliseconds=1)
+    return (at - _EPOCH) // _MILLISECOND
 
 
 def from_millis(millis: int) -> datetime:

@@ -43,7 +43,7 @@ _OTHERS: dict[str, str] = {
 _INSTANTS = ("joined_at", "plan_ends_at", "paused_until", "confirmed_at", "unsubscribed_at")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which would double what one costs; nobody changes one
 class NewSubscriber:
     """A subscriber to add. `source` says where the consent came from: `import:<file>`, `form`.
 

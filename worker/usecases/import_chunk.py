@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import NamedTuple
 
 from worker.domain.address import address_key
 from worker.domain.erasure import is_hash
@@ -35,8 +36,7 @@ class ChunkTerms:
     draw: Callable[[], str] = new_referral_code
 
 
-@dataclass(frozen=True, slots=True)
-class RowReport:
+class RowReport(NamedTuple):
     """One row's end. `suppressed`: it made an address one not to be mailed, or gave it a stronger reason."""
 
     line: int

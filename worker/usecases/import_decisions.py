@@ -7,15 +7,17 @@ change nothing; tags are only added; what proves consent is never written over.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from worker.domain.subscriber import Plan, Subscriber, SubscriberStatus, Wants, cut_name
 from worker.domain.suppression import OPT_OUTS, Suppression, SuppressionReason
 from worker.store.new_subscribers import NewSubscriber
 from worker.usecases.import_rows import NOBODY, RowKind, SubscriberRow
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class RowEnd(StrEnum):
@@ -28,8 +30,7 @@ class RowEnd(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """How a row ends, why in a few words, and what is to be written for it.
 
     `changes` are new values of a subscriber's columns, `confirm` says that a pending one is confirmed, `new` somebody to
@@ -38,14 +39,13 @@ class Decision:
 
     end: RowEnd
     why: str = ""
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Any] = _NOTHING
     tags: frozenset[str] = NOBODY
     confirm: bool = False
     new: NewSubscriber | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """Who and what is here for a row's address: before the import's suppressions were written, and after."""
 
     here: Subscriber | None

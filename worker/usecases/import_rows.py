@@ -33,7 +33,7 @@ class Links:
     merged_into: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which would double what a row costs; nobody changes one
 class SubscriberRow:
     """One readable record. None or empty where the cell was blank or there is no such column.
 
