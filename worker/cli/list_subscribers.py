@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 import sys
 import tempfile
@@ -59,16 +60,15 @@ def import_list(
     if str(file) != "-" and not file.is_file():
         raise UsageError(f"there is no file {file}")
     columns = read_mapping(mapping or [])
-    gc.freeze()  # what is loaded by now stays: without it the collector walks it again and again, a tenth of the time
-    with _source(file) as source:
-        options = ImportOptions(dry_run, columns, consent.strip(), "standard input" if str(file) == "-" else file.name)
-        target = None if dry_run else refused or free_name(Path("standard-input.csv") if str(file) == "-" else file)
-        with SpooledEnds() as ends:
-            report, written, first = _run(context, source, options, target, ends if as_json else None)
-            if as_json:
-                sys.stdout.writelines(ends.pieces(report, dry_run, written))
-            else:
-                _tell(report, first, options, written)
+    name = "standard input" if str(file) == "-" else file.name
+    options = ImportOptions(dry_run, columns, consent.strip(), name)
+    target = None if dry_run else _refused_target(refused, file)
+    with _source(file) as source, SpooledEnds() as ends, _settled_memory():
+        report, written, first = _run(context, source, options, target, ends if as_json else None)
+        if as_json:
+            sys.stdout.writelines(ends.pieces(report, dry_run, written))
+        else:
+            _tell(report, first, options, written)
     if report.refused:
         raise typer.Exit(1)
 
@@ -110,6 +110,24 @@ def _run(
             say(f"Stopped. {kept}", console=err)
             raise typer.Exit(130) from None
         return report, None if rows is None else rows.finish(), first
+
+
+def _refused_target(given: Path | None, file: Path) -> Path:
+    """Where refused rows go. Looked at before the import, which must not stop in its midst because of it."""
+    target = given or free_name(Path("standard-input.csv") if str(file) == "-" else file)
+    if not os.access(target.parent, os.W_OK):
+        raise UsageError(f"{target.parent} cannot be written to", fix="say where refused rows go: --refused FILE")
+    return target
+
+
+@contextmanager
+def _settled_memory() -> Iterator[None]:
+    """What is loaded by now is left alone by the collector, which walks it again and again otherwise: a tenth of the time."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager

@@ -97,6 +97,13 @@ def test_refused_rows_of_every_kind_are_refused_again_until_mended(on, tmp_path,
     assert (again["rows"], again["counts"]["refused"]) == (len(first["refused"]), len(first["refused"]))
 
 
+def test_refused_rows_that_could_be_written_nowhere_stop_the_import_before_it_begins(on, file, tmp_path, context):
+    before = exact_list(context.engine)
+    ended = on("subscribers", "import", file, "--refused", tmp_path / "nowhere" / "bad.csv")
+    assert (ended.code, "nowhere cannot be written to" in ended.err, "--refused" in ended.err) == (2, True, True)
+    assert exact_list(context.engine) == before
+
+
 def test_refused_json_lines_stay_json_lines(on, tmp_path):
     path = tmp_path / "odd.jsonl"
     path.write_text('{"email": "a@example.com", "status": "perhaps"}\nnot json\n', encoding="utf-8")
