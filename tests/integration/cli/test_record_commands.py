@@ -228,3 +228,25 @@ def test_an_import_after_an_erasure_is_kept_back_by_the_command_too(on, ana, pro
     (project / "back.csv").write_text("address,name\nana@example.com,Ana\n", encoding="utf-8")
     assert on("subscribers", "import", project / "back.csv", "--json").json["kept_back"] == 1
     assert on("subscribers", "show", "ana@example.com", "--json").json["status"] == "erased"
+
+
+def test_a_reader_with_a_new_address_goes_on_under_it(on, ana):
+    moved = on("subscribers", "change-address", "ana@example.com", "Ana.New@example.com", "--json")
+    assert (moved.code, moved.json) == (0, {"id": ana.id, "address": "Ana.New@example.com"})
+    assert on("subscribers", "show", "ana.new@example.com", "--json").json["subscriber"]["name"] == "Ana Prado"
+    gone = on("subscribers", "show", "ana@example.com")
+    assert (gone.code, "given up" in gone.err) == (1, True)
+    taken = on("subscribers", "change-address", "ana.new@example.com", "friend0@example.com")
+    assert (taken.code, "subscribers merge" in taken.err) == (1, True)
+
+
+def test_two_records_of_one_person_become_one(on, ana, mailed):
+    asked = on("subscribers", "merge", "friend2@example.com", "ana@example.com")
+    assert (asked.code, "add --yes" in asked.err) == (2, True)
+    merged = on("subscribers", "merge", "friend2@example.com", "ana@example.com", "--yes", "--json")
+    assert (merged.code, merged.json["into"], merged.json["rows"]["subscribers"]) == (0, ana.id, 1)
+    seen = on("subscribers", "show", "ana@example.com", "--json").json
+    assert (seen["referrals"]["brought"], len(seen["deliveries"])) == (1, 2)  # the message both had, of each
+    assert on("subscribers", "show", "friend2@example.com", "--json").json["status"] == "erased"
+    again = on("subscribers", "merge", "friend2@example.com", "ana@example.com", "--yes")
+    assert (again.code, "no subscriber has this address" in again.err) == (1, True)
