@@ -6,6 +6,7 @@ from worker.domain.address import address_key
 from worker.domain.subscriber import Subscriber
 from worker.errors import BroadsheetError, UsageError
 from worker.store.engine import Connection
+from worker.store.erased import erased_among
 from worker.store.subscribers import by_address_key
 
 
@@ -23,7 +24,13 @@ def typed_key(address: str) -> str:
 
 def find_subscriber(connection: Connection, address: str) -> Subscriber:
     """The subscriber with this address. Raises NobodyThere."""
-    found = by_address_key(connection, typed_key(address))
+    key = typed_key(address)
+    found = by_address_key(connection, key)
+    if found is None and erased_among(connection, [key], strict=False):
+        raise NobodyThere(
+            "this address was erased, merged into another record, or given up for another address: no subscriber has it",
+            fix="`broadsheet subscribers show ADDRESS` shows what it is known by",
+        )
     if found is None:
         raise NobodyThere("no subscriber has this address", fix="look for another spelling, or add them")
     return found
