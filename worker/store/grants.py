@@ -7,7 +7,7 @@ forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from worker.domain.plan import BOUGHT, Grant, PlanState, derive, end_of_day, lay_out
 from worker.domain.subscriber import Plan, SubscriberStatus
 from worker.store.engine import Connection
+from worker.store.rows import among
 from worker.store.tables import grants, subscribers
 
 _BASE = "import:"  # how the keys of plans begin that an import brought
@@ -99,6 +100,13 @@ def set_bought(
     if plan is Plan.PAID and not same:
         _add_bought(connection, subscriber_id, len(given), source, ends_at, now, zone, now)
     return rederive(connection, subscriber_id, zone, now)
+
+
+def who_were_given(connection: Connection, subscriber_ids: Collection[int]) -> frozenset[int]:
+    """Those among them who were ever given paid time here."""
+    ids = sorted(subscriber_ids)
+    query = select(grants.c.subscriber_id).where(among(connection, grants.c.subscriber_id, ids)).distinct()
+    return frozenset(connection.execute(query).scalars()) if ids else frozenset()
 
 
 def end_plans(connection: Connection, subscriber_id: int, zone: str, now: datetime) -> PlanState | None:

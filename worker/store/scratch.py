@@ -19,7 +19,7 @@ from worker.domain.subscriber import SubscriberStatus
 from worker.store.engine import Connection, Engine, open_engine, reading, writing
 from worker.store.erased import share_hash
 from worker.store.instants import from_millis
-from worker.store.tables import ERASED_KEYS, installation, referrals, subscriber_tags, subscribers, suppressions
+from worker.store.tables import ERASED_KEYS, grants, installation, referrals, subscriber_tags, subscribers, suppressions
 
 #: Ids of people the dry run adds begin above every id there can be, so that no copy meets one.
 _FIRST_ID = 2**62
@@ -37,7 +37,7 @@ def open_scratch(real: Engine) -> Iterator[Engine]:
         engine = open_engine(f"sqlite:///{Path(folder) / 'scratch.db'}")
         event.listen(engine, "connect", lambda raw, _record: raw.execute("PRAGMA synchronous=OFF"))
         with writing(engine) as connection:
-            tables = [subscribers, subscriber_tags, suppressions, referrals, installation]
+            tables = [subscribers, subscriber_tags, suppressions, referrals, installation, grants]
             subscribers.metadata.create_all(connection, tables)
             highest = {"id": _FIRST_ID, "address": "", "status": SubscriberStatus.ERASED, "referral_code": ""}
             connection.execute(insert(subscribers).values(**highest, joined_at=from_millis(0)))
@@ -69,6 +69,7 @@ def _copy_subscribers(real: Connection, scratch: Connection, which: ColumnElemen
     ids = [row["id"] for row in _copy(real, scratch, subscribers, which)]
     if ids:
         _copy(real, scratch, subscriber_tags, subscriber_tags.c.subscriber_id.in_(ids))
+        _copy(real, scratch, grants, grants.c.subscriber_id.in_(ids))
 
 
 def _copy(

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from worker.domain.address import address_key
 from worker.domain.erasure import is_hash
 from worker.domain.subscriber import Subscriber
 from worker.store.engine import Connection
+from worker.store.grants import set_bought, who_were_given
 from worker.store.new_subscribers import NewSubscriber, insert_subscribers, new_referral_code
 from worker.store.referrals import confirm_referral
 from worker.store.restore import ErasedRecord, add_erased
@@ -23,16 +24,22 @@ from worker.store.suppressions import reasons_for, suppress
 from worker.usecases.import_decisions import Decision, RowEnd, Standing, decide, suppression_of
 from worker.usecases.import_rows import RowKind, SubscriberRow
 
+_PLAN = frozenset({"plan", "plan_source", "plan_ends_at"})
+
 Chunk = Mapping[str, SubscriberRow]  # by `row_key`, in the file's order
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkTerms:
-    """What all chunks of one import share. `in_order`: ids follow the file, for a list of our own."""
+    """What all chunks of one import share. `in_order`: ids follow the file, for a list of our own.
+
+    `zone` is the one whose days paid time ends with.
+    """
 
     file: str
     now: datetime
     in_order: bool = False
+    zone: str = "UTC"
     draw: Callable[[], str] = new_referral_code
 
 
@@ -78,7 +85,7 @@ def _import_people(connection: Connection, rows: Chunk, terms: ChunkTerms) -> di
         for key, row in rows.items()
     }
     news = {key: one.new for key, one in decisions.items() if one.new is not None}
-    _write_changes(connection, here, decisions, terms.now)
+    _write_changes(connection, here, decisions, terms)
     added = insert_subscribers(connection, news, terms.draw, terms.in_order)
     ends = {
         key: RowReport(rows[key].line, rows[key].address, one.end, one.why, after.get(key) is not before.get(key))
@@ -94,13 +101,30 @@ def _overtaken(rows: Chunk, news: Mapping[str, NewSubscriber], added: frozenset[
 
 
 def _write_changes(
-    connection: Connection, here: Mapping[str, Subscriber], decisions: Mapping[str, Decision], now: datetime
+    connection: Connection, here: Mapping[str, Subscriber], decisions: Mapping[str, Decision], terms: ChunkTerms
 ) -> None:
+    here_by_id = {one.id: one for one in here.values()}
     changed = {here[key].id: one for key, one in decisions.items() if one.end is RowEnd.CHANGED and key in here}
-    update_subscribers(connection, {owner: one.changes for owner, one in changed.items()})
+    given = who_were_given(connection, [owner for owner, one in changed.items() if _PLAN & one.changes.keys()])
+    update_subscribers(
+        connection,
+        {
+            owner: {name: value for name, value in one.changes.items() if owner not in given or name not in _PLAN}
+            for owner, one in changed.items()
+        },
+    )
+    for owner in sorted(given):  # what was given here stays beside what the list says they bought
+        _set_bought(connection, here_by_id[owner], changed[owner].changes, terms)
     add_tags(connection, [(owner, tag) for owner, one in changed.items() for tag in one.tags])
-    for owner in sorted(confirm_pending(connection, [owner for owner, one in changed.items() if one.confirm], now)):
-        confirm_referral(connection, owner, now)
+    confirmed = confirm_pending(connection, [owner for owner, one in changed.items() if one.confirm], terms.now)
+    for owner in sorted(confirmed):
+        confirm_referral(connection, owner, terms.now)
+
+
+def _set_bought(connection: Connection, person: Subscriber, changes: Mapping[str, Any], terms: ChunkTerms) -> None:
+    plan = changes.get("plan", person.plan)
+    source = changes.get("plan_source", person.plan_source)
+    set_bought(connection, person.id, plan, source, changes.get("plan_ends_at"), terms.zone, terms.now)
 
 
 def _import_erased(connection: Connection, rows: Chunk, terms: ChunkTerms) -> dict[str, RowReport]:

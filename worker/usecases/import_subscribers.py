@@ -36,12 +36,14 @@ class ImportOptions:
     """What the author says about the file. `consent`: how they know that people of whom it says nothing have agreed.
 
     `mapping`: column as written -> field (import_formats/plain.py). `name`: the file's, where the path's is not it.
+    `zone`: the publication's, with whose days paid time ends.
     """
 
     dry_run: bool = False
     mapping: Mapping[str, str] | None = None
     consent: str = ""
     name: str = ""
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ def import_subscribers(
             options.name or path.name,
             now,
             in_order=opened.form.format == "broadsheet",
+            zone=options.zone,
             draw=scratch_code if options.dry_run else new_referral_code,
         )
         for part in _chunks(_vouched(opened.rows(), options.consent)):

@@ -10,6 +10,7 @@ from worker.domain.subscriber import Plan, SubscriberStatus
 from worker.domain.suppression import SuppressionReason
 from worker.errors import SourceError
 from worker.store.engine import reading, writing
+from worker.store.grants import NewGrant, give, read_grants
 from worker.store.referrals import add_referral, count_confirmed_referrals
 from worker.store.subscribers import by_address_key, by_id, count_confirmed
 from worker.store.suppressions import reason_for
@@ -207,3 +208,22 @@ def test_two_imports_of_one_list_at_once_add_everybody_once(engine):
     assert [(report.report.kept_back, report.refused) for report in reports] == [(0, ())] * 2
     with reading(engine) as connection:
         assert count_confirmed(connection) == 1_500
+
+
+@pytest.mark.parametrize("row", ["ana@example.com,free,,", "ana@example.com,paid,2031-01-31,stripe"])
+def test_what_was_given_here_stays_beside_what_a_list_says_was_bought(engine, row):
+    header = "address,plan,plan ends at,plan source"
+    load(engine, header, "ana@example.com,paid,2026-01-31,stripe")
+    person = find(engine, "ana@example.com")
+    with writing(engine) as connection:
+        assert give(connection, person.id, NewGrant("manual:1", "comped"), "UTC", NOW)
+    foretold = load(engine, header, row, dry_run=True)
+    real = load(engine, header, row)
+    assert foretold == real
+    found = find(engine, "ana@example.com")
+    assert (found.plan, found.plan_source, found.plan_ends_at) == (Plan.PAID, "comped", None)
+    with reading(engine) as connection:
+        bought = [
+            one.ends_at for one in read_grants(connection, person.id) if one.source == "stripe" and not one.revoked_at
+        ]
+    assert [at.date().isoformat() for at in bought] == ([] if ",free," in row else ["2031-01-31"])
