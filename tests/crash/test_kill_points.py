@@ -1,13 +1,13 @@
 """SIGKILL at every statement, commit and call of every scenario; afterwards ledger and mailroom agree on everybody.
 
-`make test` takes some points of each scenario, `make crash` all of them, on both databases.
+`make test` takes some points of each scenario, `make crash` all of them (of the longest a sample), on both databases.
 """
 
 import pytest
 
 from tests.support.crash_catalogue import INTERRUPTED, waits
-from tests.support.crash_driver import Stage, enumerate_all, kill_at_points
-from tests.support.crash_sample import sample
+from tests.support.crash_driver import Stage, kill_at_points
+from tests.support.crash_sample import points_of
 
 SOME = 6  # points of each scenario without --every-point
 
@@ -20,7 +20,7 @@ def test_a_process_killed_at_any_point_leaves_nobody_mailed_twice_and_nobody_unl
     # What follows a statement precedes the next: where a point is dear, it is not tried twice for that.
     every = every_point and not waits(scenario) and crash_url.startswith("sqlite")
     with Stage(scenario, crash_url, crash_folder, every=every) as stage:
-        outcome = kill_at_points(warm, stage, enumerate_all if every_point else sample(SOME))
+        outcome = kill_at_points(warm, stage, points_of(scenario, every_point, SOME))
     count_outcome(outcome)
     assert outcome.points >= SOME
     assert outcome.failures == [], "\n".join(outcome.failures)

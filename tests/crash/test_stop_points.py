@@ -6,8 +6,8 @@ Once to the one process that works, once to an RQ worker and its job at the same
 import pytest
 
 from tests.support.crash_catalogue import INTERRUPTED
-from tests.support.crash_driver import Stage, enumerate_all, stop_at_points
-from tests.support.crash_sample import sample
+from tests.support.crash_driver import Stage, stop_at_points
+from tests.support.crash_sample import points_of
 
 SOME = 3  # points of each scenario without --every-point
 WITH_WORKER = (
@@ -24,7 +24,7 @@ def test_a_process_told_to_stop_at_any_point_leaves_nothing_uncertain(
     scenario, crash_url, crash_folder, warm, count_outcome, every_point
 ):
     with Stage(scenario, crash_url, crash_folder, every=False) as stage:
-        outcome = stop_at_points(warm, stage, enumerate_all if every_point else sample(SOME))
+        outcome = stop_at_points(warm, stage, points_of(scenario, every_point, SOME))
     count_outcome(outcome)
     assert outcome.points >= SOME
     assert outcome.failures == [], "\n".join(outcome.failures)
@@ -36,7 +36,7 @@ def test_a_worker_and_its_job_told_to_stop_at_once_at_any_point_leave_nothing_un
     scenario, crash_url, crash_folder, warm, count_outcome, every_point, valkey_server
 ):
     with Stage(scenario, crash_url, crash_folder, every=False) as stage:
-        outcome = stop_at_points(warm, stage, enumerate_all if every_point else sample(SOME), queue=valkey_server)
+        outcome = stop_at_points(warm, stage, points_of(scenario, every_point, SOME), queue=valkey_server)
     count_outcome(outcome)
     assert outcome.points >= SOME
     assert outcome.failures == [], "\n".join(outcome.failures)

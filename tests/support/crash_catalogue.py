@@ -7,8 +7,8 @@ from tests.support.crash_signups import SIGNED_UP
 from tests.support.crash_staged import FREEZING_STAGED, STAGED
 
 FROZEN = FREEZING | FREEZING_STAGED
-INTERRUPTED = SCENARIOS | CHANGED | SIGNED_UP | STAGED  # killed, and told to stop
-INTERRUPTED = SCENARIOS | CHANGED | MERGED | STAGED  # killed, and told to stop
+LONG = SIGNED_UP | MERGED  # with five hundred points and more; `make crash` tries some of them, other ones in every run
+INTERRUPTED = SCENARIOS | CHANGED | LONG | STAGED  # killed, and told to stop
 EVERY = INTERRUPTED | FROZEN
 
 

@@ -1,6 +1,18 @@
-"""Which points of a scenario `make test` tries: other ones in every run (`--randomly-seed=N` repeats a run's choice)."""
+"""Which points of a scenario are tried. A sample is another one in every run (`--randomly-seed=N` repeats a run's choice)."""
 
 import random
+
+from tests.support.crash_catalogue import LONG
+from tests.support.crash_driver import enumerate_all
+
+LONG_POINTS = 120  # of a long scenario with --every-point
+
+
+def points_of(scenario, every_point, some):
+    """What chooses the points: `some` of them without --every-point, else all, or of a long scenario a larger sample."""
+    if not every_point:
+        return sample(some)
+    return sample(LONG_POINTS) if scenario in LONG else enumerate_all
 
 
 def sample(size):

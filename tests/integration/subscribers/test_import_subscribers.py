@@ -226,4 +226,6 @@ def test_what_was_given_here_stays_beside_what_a_list_says_was_bought(engine, ro
         bought = [
             one.ends_at for one in read_grants(connection, person.id) if one.source == "stripe" and not one.revoked_at
         ]
-    assert [at.date().isoformat() for at in bought] == ([] if ",free," in row else ["2031-01-31"])
+    assert [at.date().isoformat() for at in bought] == (
+        [] if ",free," in row else ["2031-02-01"]
+    )  # the end of that day
