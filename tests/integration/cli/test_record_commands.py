@@ -226,7 +226,7 @@ def test_nothing_is_erased_unasked(on, ana):
 def test_an_import_after_an_erasure_is_kept_back_by_the_command_too(on, ana, project):
     on("subscribers", "erase", "ana@example.com", "--yes")
     (project / "back.csv").write_text("address,name\nana@example.com,Ana\n", encoding="utf-8")
-    assert on("subscribers", "import", project / "back.csv", "--json").json["kept_back"] == 1
+    assert on("subscribers", "import", project / "back.csv", "--json").json["counts"]["kept_back"] == 1
     assert on("subscribers", "show", "ana@example.com", "--json").json["status"] == "erased"
 
 
