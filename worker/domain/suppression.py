@@ -32,6 +32,10 @@ REASON_STRENGTH: tuple[SuppressionReason, ...] = (
 OPT_OUTS = frozenset({SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINED})
 
 
+#: These end by the reader's own word: they left, or asked to be forgotten.
+OWN_WORD = frozenset({SuppressionReason.UNSUBSCRIBED, SuppressionReason.ERASED})
+
+
 @dataclass(frozen=True, slots=True)
 class Suppression:
     """One address we must not mail. `evidence` says how we know: `event:<key>`, `link`, `import:<file>`, `operator`,

@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from worker.domain.subscriber import Subscriber, SubscriberStatus, Wants, cut_name
 from worker.domain.suppression import Suppression, SuppressionReason
 from worker.store.engine import Connection
+from worker.store.erased import forget_erasure, forms_of
 from worker.store.subscribers import by_id
 from worker.store.suppressions import suppress
 from worker.store.tables import returns, subscribers, suppressions
@@ -53,11 +54,12 @@ def surviving(connection: Connection, subscriber_id: int) -> Subscriber | None:
 
 
 def held(connection: Connection, address_key: str) -> Held | None:
-    """Why an address is not mailed; None where nothing suppresses it."""
+    """Why an address is not mailed, also one that was erased before; None where nothing suppresses it."""
     query = (
         select(suppressions.c.reason, suppressions.c.evidence, returns.c.address_key)
         .outerjoin_from(suppressions, returns, returns.c.address_key == suppressions.c.address_key)
-        .where(suppressions.c.address_key == address_key)
+        .where(suppressions.c.address_key.in_(forms_of(connection, address_key)))
+        .order_by(suppressions.c.address_key != address_key)  # what is known since they are here again comes first
     )
     row = connection.execute(query).first()
     return None if row is None else Held(SuppressionReason(row[0]), row[1], row[2] is not None)
@@ -83,8 +85,11 @@ def rename(connection: Connection, subscriber_id: int, name: str) -> None:
 def ask_return(
     connection: Connection, subscriber: Subscriber, now: datetime, evidence: str, consent: str, source: str
 ) -> bool:
-    """Somebody who left is a confirmed subscriber again; True if this call did it. They are mailed once `finish_return`
-    has lifted the suppression, which is made here if there is none: the provider may hold them all the same."""
+    """Somebody who left, or was erased and has signed up anew, is a confirmed subscriber; True if this call did it.
+
+    They are mailed once `finish_return` has lifted the suppression, which is made here if there is none: the provider may
+    hold them all the same.
+    """
     values = {
         "status": SubscriberStatus.CONFIRMED,
         "confirmed_at": now,  # when they last said yes: entries of the provider's lists older than that say nothing
@@ -92,8 +97,9 @@ def ask_return(
         "consent": consent,
         "source": source,
     }
-    if not _only(connection, subscriber.id, SubscriberStatus.UNSUBSCRIBED, values):
+    if not _only(connection, subscriber.id, subscriber.status, values):
         return False
+    forget_erasure(connection, [subscriber.address_key])
     key, left_at = subscriber.address_key, subscriber.unsubscribed_at or now
     suppress(connection, [Suppression(key, SuppressionReason.UNSUBSCRIBED, left_at, "status")], opt_out=False)
     # Nobody knows what the provider's list holds until it has been asked.

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from worker.domain.mailing import KINDS, MailingKind
 from worker.domain.subscriber import Subscriber, SubscriberStatus
-from worker.domain.suppression import SuppressionReason
+from worker.domain.suppression import OWN_WORD
 from worker.render.links import LinkIds
 from worker.store.consent import FORM, Held, ask_return, confirm_pending, held, rename, surviving
 from worker.store.engine import Connection, Engine, reading, write
@@ -56,7 +56,7 @@ def _confirm(connection: Connection, ids: LinkIds, now: datetime, name: str | No
         return standing, []
     evidence = confirmed_by(ids.mailing_id)
     consent = "; ".join(filter(None, (subscriber.consent, f"{evidence} at {now:%Y-%m-%d %H:%M} UTC")))
-    if subscriber.status is SubscriberStatus.PENDING:
+    if subscriber.status is SubscriberStatus.PENDING and held(connection, subscriber.address_key) is None:
         if not confirm_pending(connection, subscriber.id, now, consent):
             return Standing.CONFIRMED, []  # another press was first
         due = welcome(connection, subscriber, now)
@@ -74,7 +74,7 @@ def _standing(connection: Connection, ids: LinkIds, subscriber: Subscriber | Non
     if subscriber is None or not subscriber.address_key:
         return Standing.GONE
     suppressed = held(connection, subscriber.address_key)
-    if suppressed is not None and suppressed.reason is not SuppressionReason.UNSUBSCRIBED:
+    if suppressed is not None and suppressed.reason not in OWN_WORD:
         return Standing.SUPPRESSED
     match subscriber.status:
         case SubscriberStatus.CONFIRMED:

@@ -22,7 +22,7 @@ from functools import partial
 from worker.domain.mailing import KINDS, MailingKind, Queue
 from worker.domain.signup import Signup, SignupLimits, blind, window
 from worker.domain.subscriber import Subscriber, SubscriberStatus
-from worker.domain.suppression import SuppressionReason
+from worker.domain.suppression import OWN_WORD
 from worker.logs import say
 from worker.store.consent import FORM, ask_anew, held
 from worker.store.engine import Connection, Engine, reading, write, writing
@@ -124,7 +124,7 @@ def _may_be_asked(connection: Connection, subscriber: Subscriber, now: datetime)
     if subscriber.status not in (SubscriberStatus.PENDING, SubscriberStatus.UNSUBSCRIBED):
         return False
     suppressed = held(connection, subscriber.address_key)
-    if suppressed is not None and suppressed.reason is not SuppressionReason.UNSUBSCRIBED:
+    if suppressed is not None and suppressed.reason not in OWN_WORD:
         return False
     never_said_yes = subscriber.confirmed_at is None and subscriber.unsubscribed_at is not None
     refused = suppressed is not None and never_said_yes and suppressed.evidence.startswith("link")

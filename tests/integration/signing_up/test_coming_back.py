@@ -17,7 +17,9 @@ from worker.store.consent import any_returning
 from worker.store.engine import reading, writing
 from worker.store.ledger.mailings import need_attention, newest_mailings
 from worker.store.referrals import add_referral, referral_of
+from worker.store.suppressions import reason_for
 from worker.store.tables import suppressions
+from worker.usecases.erase_subscriber import erase_subscriber
 from worker.usecases.push_suppressions import push_suppressions
 from worker.usecases.record_events import record_events
 from worker.usecases.sync_suppressions import sync_suppressions
@@ -64,6 +66,41 @@ def test_who_left_comes_back_by_confirming_anew_and_sendgrid_lets_them_go(post):
     assert len(post.mail()) == 3  # no second welcome
     mailing_id = planned_mailing(post.context.engine)
     assert len(start(post.context.engine, claim(post.context.engine, mailing_id)).recipients) == 1
+
+
+@pytest.mark.parametrize("had_left", [False, True])
+def test_who_was_erased_comes_back_by_signing_up_anew_and_nothing_holds_them(post, had_left):
+    post.confirmed()
+    post.later(hours=1)
+    if had_left:
+        leave(post)
+        push(post)
+    erase_subscriber(post.context.engine, "ada@example.com", post.now, post.context.lists)
+    post.later(hours=1)
+    post.sign_up()
+    post.work()
+    assert post.subjects()[-1] == ASKED
+    assert "You are in" in post.confirm().text
+    post.work()
+    assert post.reader().status is SubscriberStatus.CONFIRMED
+    assert post.suppressed() == {}
+    assert post.room.suppressions.addresses("unsubscribes") == []
+    with reading(post.context.engine) as connection:
+        assert reason_for(connection, "ada@example.com") is None
+    mailing_id = planned_mailing(post.context.engine)
+    assert len(start(post.context.engine, claim(post.context.engine, mailing_id)).recipients) == 1
+
+
+def test_who_reported_mail_and_was_erased_is_not_asked_again(post):
+    post.confirmed()
+    with writing(post.context.engine) as connection:
+        make_suppression(connection, "ada@example.com", "complained", post.now)
+    erase_subscriber(post.context.engine, "ada@example.com", post.now, post.context.lists)
+    before = len(post.mail())
+    post.later(hours=1)
+    post.sign_up()
+    post.work()
+    assert len(post.mail()) == before
 
 
 def test_an_imported_reader_who_left_and_confirms_is_welcomed_once(post):
