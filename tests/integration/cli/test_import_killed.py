@@ -10,7 +10,7 @@ from tests.support.waiting import until
 from worker.store.engine import reading
 from worker.store.tables import subscribers
 
-ROWS = 30_000
+ROWS = 60_000  # seconds of work, so that the import is not over before it can be stopped
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_an_import_that_was_stopped_is_run_again_and_ends_the_same(project, cont
         code = process.wait()
     finally:
         process.close()
-    assert 0 < sum(counted(context).values()) < ROWS
+    assert 0 < sum(counted(context).values()) < ROWS, f"it was over before, with {code}"
     if how is signal.SIGINT:
         assert (code, "run it again to go on" in process.err, "Traceback" in process.err) == (130, True, False)
         assert list(tmp_path.glob("*refused*")) == []
