@@ -11,10 +11,11 @@ from sqlalchemy import exists, func, or_, select
 
 from worker.domain.delivery import BatchStatus
 from worker.domain.mailing import KINDS, MailingKind, Uncertain
+from worker.domain.subscriber import SubscriberStatus
 from worker.store.engine import reading
 from worker.store.ledger.candidates import stream_candidates
 from worker.store.ledger.mailings import list_mailings
-from worker.store.tables import batches, deliveries, mailings, submissions
+from worker.store.tables import batches, deliveries, exclusions, mailings, submissions, subscribers
 
 UNSERVED = {"skipped", "refused", "uncertain", "cancelled", "excluded", "set_aside"}
 
@@ -78,13 +79,24 @@ def _duplicated(connection, accepted):
 def _lost(connection, accepted):
     lost = 0
     for mailing in list_mailings(connection):
-        listed = 0
+        listed = nameless = 0
         for one in stream_candidates(connection, mailing.id):
             listed += 1
-            served = one.delivery_id in accepted
-            lost += not one.address or not (served or one.state in UNSERVED)
+            nameless += not one.address
+            lost += not (one.delivery_id in accepted or one.state in UNSERVED)
         lost += abs((mailing.candidates or 0) - listed)
+        lost += max(0, nameless - _erased(connection, mailing.id))
     return lost
+
+
+def _erased(connection, mailing_id):
+    """How many candidates of a mailing have no address left because they were erased, or merged into another record."""
+    found = 0
+    for owed in (deliveries, exclusions):
+        query = select(func.count()).select_from(owed).join(subscribers, subscribers.c.id == owed.c.subscriber_id)
+        gone = query.where(owed.c.mailing_id == mailing_id, subscribers.c.status == SubscriberStatus.ERASED)
+        found += connection.execute(gone).scalar_one()
+    return found
 
 
 def _unproven(connection):
