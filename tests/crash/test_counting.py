@@ -8,7 +8,7 @@ from tests.support.crash_counts import Outcome, judge, table
 from tests.support.ledger import planned_mailing
 from tests.support.makers import make_subscribers
 from worker.store.engine import reading, writing
-from worker.store.tables import batches, deliveries
+from worker.store.tables import batches, deliveries, subscribers
 
 
 def submitted_to_three(engine):
@@ -32,6 +32,18 @@ def test_a_delivery_that_is_called_submitted_and_was_not_accepted_is_counted_as_
     first, second, _third = submitted_to_three(engine)
     verdict = judge(engine, Counter([first, second]))
     assert (verdict.duplicated, verdict.lost) == (0, 1)
+
+
+def test_a_reader_without_an_address_is_counted_as_lost_unless_their_record_was_erased(engine):
+    owed = submitted_to_three(engine)
+    one = select(deliveries.c.subscriber_id).where(deliveries.c.id == owed[0]).scalar_subquery()
+    with writing(engine) as connection:
+        connection.execute(update(subscribers).where(subscribers.c.id == one).values(address=""))
+    assert judge(engine, Counter(owed)).lost == 1
+    with writing(engine) as connection:
+        connection.execute(update(subscribers).where(subscribers.c.id == one).values(status="erased"))
+    assert judge(engine, Counter(owed)).lost == 0
+    assert judge(engine, Counter(owed[1:])).lost == 1  # erased, and called submitted though nobody accepted it
 
 
 def test_a_batch_that_no_answer_has_settled_is_counted_as_uncertain(engine):
