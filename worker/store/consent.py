@@ -7,7 +7,7 @@ says, so leaving again in between wins.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,15 +15,17 @@ from sqlalchemy import delete, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.domain.subscriber import Subscriber, SubscriberStatus, Wants, cut_name
-from worker.domain.suppression import Suppression, SuppressionReason
+from worker.domain.suppression import OWN_WORD, Suppression, SuppressionReason
 from worker.store.engine import Connection
 from worker.store.erased import forget_erasure, forms_of
+from worker.store.grants import hold
 from worker.store.subscribers import by_id
 from worker.store.suppressions import suppress
 from worker.store.tables import returns, subscribers, suppressions
 
 FORM = "form"  # the source of consent given on a page of ours
 _MERGES = 10  # records of one person, each merged into the next
+_CHUNK = 500  # in one statement
 _LEFT = SuppressionReason.UNSUBSCRIBED.value
 
 
@@ -53,13 +55,54 @@ def surviving(connection: Connection, subscriber_id: int) -> Subscriber | None:
     return None
 
 
+def hold_surviving(connection: Connection, subscriber_id: int) -> Subscriber | None:
+    """The same for who is about to write: until the transaction ends nobody merges that record or gives it another address.
+
+    Else a no would be written for the address they had a moment ago, and nobody would hear of it.
+    """
+    following = subscriber_id
+    for _ in range(_MERGES):
+        hold(connection, following)  # first: what is read next is what those who were faster left
+        found = by_id(connection, following)
+        if found is None or found.merged_into is None:
+            return found
+        following = found.merged_into
+    return None
+
+
+def hold_addresses(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, str]:
+    """The address keys these subscribers have by now, under the record theirs was merged into, held like that.
+
+    Who was erased has none.
+    """
+    found: dict[int, str] = {}
+    following = {one: one for one in subscriber_ids}  # whose record -> the one asked for
+    for _ in range(_MERGES):
+        asked = sorted(set(following.values()))
+        rows: dict[int, Any] = {}
+        for start in range(0, len(asked), _CHUNK):
+            held_now = update(subscribers).where(subscribers.c.id.in_(asked[start : start + _CHUNK]))
+            columns = (subscribers.c.id, subscribers.c.address_key, subscribers.c.merged_into)
+            statement = held_now.values(status=subscribers.c.status).returning(*columns)
+            rows.update((row.id, row) for row in connection.execute(statement))
+        here = {one: rows[at] for one, at in following.items() if at in rows}
+        found.update((one, row.address_key) for one, row in here.items() if row.address_key is not None)
+        following = {one: row.merged_into for one, row in here.items() if row.merged_into is not None}
+        if not following:
+            break
+    return found
+
+
 def held(connection: Connection, address_key: str) -> Held | None:
-    """Why an address is not mailed, also one that was erased before; None where nothing suppresses it."""
+    """Why an address is not mailed, also one that was erased before; None where nothing suppresses it.
+
+    What its reader cannot take back by themself comes before what they can, then what is known since they are here again.
+    """
     query = (
         select(suppressions.c.reason, suppressions.c.evidence, returns.c.address_key)
         .outerjoin_from(suppressions, returns, returns.c.address_key == suppressions.c.address_key)
         .where(suppressions.c.address_key.in_(forms_of(connection, address_key)))
-        .order_by(suppressions.c.address_key != address_key)  # what is known since they are here again comes first
+        .order_by(suppressions.c.reason.in_(sorted(OWN_WORD)), suppressions.c.address_key != address_key)
     )
     row = connection.execute(query).first()
     return None if row is None else Held(SuppressionReason(row[0]), row[1], row[2] is not None)

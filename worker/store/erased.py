@@ -98,6 +98,12 @@ def was_given_up(connection: Connection, address_key: str) -> bool:
     return row is not None and row.reason == SuppressionReason.ERASED and row.evidence in ("merged", "given up")
 
 
+def is_kept_out(connection: Connection, address_key: str) -> bool:
+    """Whether an address was erased and its reader did not merely give it up: their own word alone makes a reader of it."""
+    erased = erased_among(connection, [address_key], strict=True)
+    return bool(erased) and not was_given_up(connection, address_key)
+
+
 def forget_erasure(connection: Connection, address_keys: Collection[str]) -> int:
     """Somebody came back and confirmed it: the address is no longer known as erased. Returns how many."""
     erased = erased_among(connection, address_keys, strict=False)

@@ -40,10 +40,11 @@ _COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class Addressed:
-    """Where a delivery belongs and which address it went to."""
+    """Where a delivery belongs, which address it went to, and whose it is; nobody's, where an address was named for it."""
 
     mailing_id: int
     address_key: str
+    subscriber_id: int | None
 
 
 def add_events(connection: Connection, found: Sequence[Event], received_at: datetime) -> list[Event]:
@@ -68,10 +69,10 @@ def addressed_by(connection: Connection, delivery_ids: Collection[int]) -> dict[
     ids = sorted(delivery_ids)
     found: dict[int, Addressed] = {}
     for start in range(0, len(ids), _IDS):
-        query = select(deliveries.c.id, deliveries.c.mailing_id, deliveries.c.address_key).where(
-            deliveries.c.id.in_(ids[start : start + _IDS])
-        )
-        found.update((row.id, Addressed(row.mailing_id, row.address_key)) for row in connection.execute(query))
+        query = select(deliveries).where(deliveries.c.id.in_(ids[start : start + _IDS]))
+        for row in connection.execute(query):
+            whose = row.subscriber_id if row.address is None else None
+            found[row.id] = Addressed(row.mailing_id, row.address_key, whose)
     return found
 
 

@@ -19,7 +19,7 @@ from worker.domain.subscriber import Plan, SubscriberStatus, Wants
 from worker.domain.suppression import Suppression, SuppressionReason
 from worker.store.engine import Connection
 from worker.store.erased import address_hash
-from worker.store.ledger.erase import erase_from_ledger, mailed_under
+from worker.store.ledger.erase import erase_from_ledger, mailed_under, wait_for_planning
 from worker.store.ledger.owed_to import owned
 from worker.store.suppressions import suppress
 from worker.store.tables import (
@@ -46,6 +46,7 @@ def forget(
     nothing could be recognised afterwards.
     """
     hashed, why = address_hash(connection), ERASED if merged_into is None else MERGED
+    wait_for_planning(connection)
     keys = _keys_of(connection, subscriber_ids, key)
     rows = select(subscribers.c.address).where(subscribers.c.id.in_(subscriber_ids), subscribers.c.address != "")
     addresses = list(connection.execute(rows).scalars())
@@ -69,6 +70,7 @@ def forget(
 def keep_out(connection: Connection, key: str, now: datetime) -> None:
     """An address that its reader gave up: kept by its hash alone, with the reason it was suppressed for, if it was."""
     _forget_suppression(connection, key, address_hash(connection), now, GIVEN_UP)
+    connection.execute(delete(returns).where(returns.c.address_key == key))
 
 
 def _keys_of(connection: Connection, subscriber_ids: Collection[int], key: str) -> set[str]:

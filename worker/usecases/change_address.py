@@ -17,12 +17,11 @@ from worker.providers.suppression_lists import SuppressionLists
 from worker.store.engine import Connection, Engine, write
 from worker.store.erased import address_hash, forget_erasure, was_given_up
 from worker.store.forget import keep_out
-from worker.store.grants import hold
 from worker.store.operator_changes import add_consent, carry_opt_out, move_address
 from worker.store.subscribers import by_address_key, by_id
 from worker.store.suppressions import reason_for
 from worker.usecases.add_by_operator import require_address
-from worker.usecases.find_subscriber import find_subscriber, typed_key
+from worker.usecases.find_subscriber import hold_subscriber, typed_key
 from worker.usecases.tell_before_forgetting import tell_before_forgetting
 
 
@@ -40,8 +39,7 @@ def change_address(
         tell_before_forgetting(engine, old_key, lists, now, without_sendgrid=without_sendgrid)
 
     def act(connection: Connection) -> Subscriber:
-        found = find_subscriber(connection, old)
-        hold(connection, found.id)
+        found = hold_subscriber(connection, old)
         if new_key != found.address_key:
             _require_free(connection, new_key)
             address_hash(connection)

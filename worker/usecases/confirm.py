@@ -15,7 +15,7 @@ from worker.domain.mailing import KINDS, MailingKind
 from worker.domain.subscriber import Subscriber, SubscriberStatus
 from worker.domain.suppression import OWN_WORD
 from worker.render.links import LinkIds
-from worker.store.consent import FORM, Held, ask_return, confirm_pending, held, rename, surviving
+from worker.store.consent import FORM, Held, ask_return, confirm_pending, held, hold_surviving, rename, surviving
 from worker.store.engine import Connection, Engine, reading, write
 from worker.store.ledger.mailings import get_mailing
 from worker.store.referrals import confirm_referral
@@ -50,7 +50,7 @@ def confirm(engine: Engine, ids: LinkIds, now: datetime, name: str | None = None
 
 
 def _confirm(connection: Connection, ids: LinkIds, now: datetime, name: str | None) -> tuple[Standing, list[Due]]:
-    subscriber = surviving(connection, ids.subscriber_id)
+    subscriber = hold_surviving(connection, ids.subscriber_id)
     standing = _standing(connection, ids, subscriber)
     if standing is not Standing.OPEN or subscriber is None:
         return standing, []

@@ -17,7 +17,7 @@ from worker.store.forget import forget
 from worker.store.grants import hold
 from worker.store.records import Record, ids_of, read_record
 from worker.store.subscribers import by_address_key
-from worker.usecases.find_subscriber import NobodyThere, typed_key
+from worker.usecases.find_subscriber import NobodyThere, overtaken, typed_key
 from worker.usecases.tell_before_forgetting import tell_before_forgetting
 
 #: What no command of ours can reach.
@@ -63,6 +63,8 @@ def erase_subscriber(
         ids = []
         if found is not None:
             hold(connection, found.id)
+            if by_address_key(connection, key) is None:
+                raise overtaken()
             ids = ids_of(connection, found.id)
         return forget(connection, ids, key, now)
 

@@ -7,6 +7,7 @@ from worker.domain.subscriber import Subscriber
 from worker.errors import BroadsheetError, UsageError
 from worker.store.engine import Connection
 from worker.store.erased import erased_among
+from worker.store.grants import hold
 from worker.store.subscribers import by_address_key
 
 
@@ -34,3 +35,25 @@ def find_subscriber(connection: Connection, address: str) -> Subscriber:
     if found is None:
         raise NobodyThere("no subscriber has this address", fix="look for another spelling, or add them")
     return found
+
+
+def hold_subscriber(connection: Connection, address: str) -> Subscriber:
+    """The same, held until the transaction ends, as they are then. Raises NobodyThere, and `overtaken`."""
+    [found] = hold_subscribers(connection, address)
+    return found
+
+
+def hold_subscribers(connection: Connection, *addresses: str) -> list[Subscriber]:
+    """The same for several, in the order of their addresses here."""
+    before = [find_subscriber(connection, one).id for one in addresses]
+    for subscriber_id in sorted(before):  # one order everywhere
+        hold(connection, subscriber_id)
+    held = [find_subscriber(connection, one) for one in addresses]
+    if [one.id for one in held] != before:
+        raise overtaken()
+    return held
+
+
+def overtaken() -> BroadsheetError:
+    """Somebody else merged, moved or erased a record between the look at it and the hold on it."""
+    return BroadsheetError("an address got another record at this moment", fix="look at it, then try again")

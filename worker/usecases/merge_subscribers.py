@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from worker.errors import UsageError
+from worker.domain.standing import WORDS, Standing
+from worker.domain.subscriber import Subscriber, SubscriberStatus
+from worker.errors import BroadsheetError, UsageError
 from worker.providers.suppression_lists import SuppressionLists
 from worker.store.engine import Connection, Engine, reading, write
-from worker.store.erased import address_hash
+from worker.store.erased import address_hash, forget_erasure, is_kept_out
 from worker.store.forget import forget
-from worker.store.grants import hold, merge_grants
+from worker.store.grants import merge_grants
 from worker.store.ledger.merge import merge_deliveries
 from worker.store.merge import merge_consent, merge_launches, merge_referrals, merge_tags, point_to
 from worker.store.operator_changes import add_consent
 from worker.store.referrals import confirm_referral
-from worker.usecases.find_subscriber import find_subscriber, typed_key
+from worker.usecases.find_subscriber import find_subscriber, hold_subscribers, typed_key
 from worker.usecases.tell_before_forgetting import tell_before_forgetting
 
 
@@ -49,9 +51,8 @@ def merge_subscribers(
     tell_before_forgetting(engine, typed_key(from_address), lists, now, without_sendgrid=without_sendgrid)
 
     def act(connection: Connection) -> Merged:
-        ends, stays = find_subscriber(connection, from_address), find_subscriber(connection, into_address)
-        for subscriber_id in sorted((ends.id, stays.id)):  # one order everywhere
-            hold(connection, subscriber_id)
+        ends, stays = hold_subscribers(connection, from_address, into_address)
+        _require_mailable(connection, ends, stays)
         stands_for = address_hash(connection).of(ends.address_key)
         merge_tags(connection, ends.id, stays.id)
         merge_referrals(connection, ends.id, stays.id)
@@ -66,3 +67,15 @@ def merge_subscribers(
         return Merged(stays.id, skipped, rows)
 
     return write(engine, act)
+
+
+def _require_mailable(connection: Connection, ends: Subscriber, stays: Subscriber) -> None:
+    """A merge may confirm the record that goes on; it must not do so for an address that was erased."""
+    if (ends.status, stays.status) != (SubscriberStatus.CONFIRMED, SubscriberStatus.PENDING):
+        return
+    if is_kept_out(connection, stays.address_key):
+        raise BroadsheetError(
+            f"the address of the record that goes on {WORDS[Standing.ERASED]}",
+            fix="merge the other way round, or let them confirm it themselves first",
+        )
+    forget_erasure(connection, [stays.address_key])

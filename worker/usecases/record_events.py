@@ -6,16 +6,17 @@ Sends nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from worker.domain.delivery import Outcome
 from worker.domain.event import Event, EventType
 from worker.domain.event_effects import ATTENTION, Consequence, Effect, effect_of
-from worker.domain.suppression import Suppression, SuppressionReason
+from worker.domain.suppression import OPT_OUTS, Suppression, SuppressionReason
+from worker.store.consent import hold_addresses
 from worker.store.engine import Connection, DatabaseError, Engine, is_deadlock, writing
-from worker.store.events import add_events, addressed_by, event_key
+from worker.store.events import Addressed, add_events, addressed_by, event_key
 from worker.store.ledger.escaped import note_escaped
 from worker.store.ledger.evidence import accept_on_evidence
 from worker.store.ledger.mailings import need_attention, pause_mailing
@@ -99,17 +100,31 @@ def _outcomes(told: Told) -> list[tuple[int, str, Outcome, datetime]]:
 
 def _suppress(connection: Connection, told: Told) -> int:
     telling = [(event, effect.suppression) for event, effect in told if effect.suppression is not None]
-    # Where the event's address cannot be read, its delivery still says whom it is about.
-    nameless = {event.delivery_id for event, _ in telling if event.delivery_id and event_key(event) is None}
-    ours = addressed_by(connection, nameless)
-    found = []
-    for event, reason in telling:
-        key = event_key(event)
-        if key is None and event.delivery_id in ours:
-            key = ours[event.delivery_id].address_key
-        if key is not None:
-            found.append(Suppression(key, reason, event.at, f"event:{event.dedupe_key}"))
+    asked = {
+        event.delivery_id
+        for event, reason in telling
+        if event.delivery_id and (reason in OPT_OUTS or event_key(event) is None)
+    }
+    ours = addressed_by(connection, asked)
+    noes = {ours[event.delivery_id].subscriber_id for event, reason in telling if event.delivery_id in ours}
+    now_at = hold_addresses(connection, {one for one in noes if one is not None})
+    found = [
+        Suppression(key, reason, event.at, f"event:{event.dedupe_key}")
+        for event, reason in telling
+        for key in _keys(event, reason, ours.get(event.delivery_id or 0), now_at)
+    ]
     return suppress(connection, _since_consent(connection, found))
+
+
+def _keys(event: Event, reason: SuppressionReason, sent: Addressed | None, now_at: Mapping[int, str]) -> list[str]:
+    """Which addresses an event is about; where its own cannot be read, its delivery still says so.
+
+    Whoever says no says it themself, also where they have another address since, or another record.
+    """
+    keys = {event_key(event) or (sent.address_key if sent else None)}
+    if reason in OPT_OUTS and sent is not None and sent.subscriber_id is not None:
+        keys.add(now_at.get(sent.subscriber_id))
+    return sorted(filter(None, keys))
 
 
 def _since_consent(connection: Connection, found: Sequence[Suppression]) -> list[Suppression]:

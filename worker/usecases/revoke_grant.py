@@ -7,8 +7,8 @@ from datetime import datetime
 from worker.domain.plan import Grant, PlanState, lay_out
 from worker.errors import BroadsheetError, UsageError
 from worker.store.engine import Connection, Engine, write
-from worker.store.grants import hold, read_grants, revoke
-from worker.usecases.find_subscriber import find_subscriber
+from worker.store.grants import read_grants, revoke
+from worker.usecases.find_subscriber import find_subscriber, hold_subscriber
 
 
 def revoke_grant(engine: Engine, address: str, grant_id: int | None, zone: str, now: datetime) -> PlanState:
@@ -18,8 +18,7 @@ def revoke_grant(engine: Engine, address: str, grant_id: int | None, zone: str, 
     """
 
     def act(connection: Connection) -> PlanState:
-        found = find_subscriber(connection, address)
-        hold(connection, found.id)
+        found = hold_subscriber(connection, address)
         chosen = _chosen(read_grants(connection, found.id), grant_id, zone, now)
         revoke(connection, found.id, chosen.id, zone, now)
         after = find_subscriber(connection, address)

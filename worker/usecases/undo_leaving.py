@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from worker.domain.mailing import Queue
 from worker.domain.subscriber import Subscriber, SubscriberStatus
 from worker.domain.suppression import SuppressionReason
-from worker.store.consent import ask_return, held, surviving
+from worker.store.consent import ask_return, held, hold_surviving, surviving
 from worker.store.engine import Connection, Engine, reading, write
 from worker.usecases.due import Due
 from worker.usecases.lift_suppressions import TASK
@@ -35,7 +35,7 @@ def undo_leaving(engine: Engine, subscriber_id: int, left_at: datetime, now: dat
 
 
 def _undo(connection: Connection, subscriber_id: int, left_at: datetime, now: datetime) -> tuple[bool, list[Due]]:
-    subscriber = surviving(connection, subscriber_id)
+    subscriber = hold_surviving(connection, subscriber_id)
     if subscriber is None:
         return False, []
     if subscriber.status is SubscriberStatus.CONFIRMED:

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from worker.domain.subscriber import SubscriberStatus
 from worker.domain.suppression import Suppression, SuppressionReason
-from worker.store.consent import surviving
-from worker.store.engine import Engine, writing
+from worker.store.consent import hold_surviving
+from worker.store.engine import Connection, Engine, write
 from worker.store.suppressions import suppress
 
 
@@ -20,10 +20,13 @@ def unsubscribe(engine: Engine, subscriber_id: int, now: datetime, evidence: str
     The link of a record that was merged into another one leaves for that one. Somebody erased or unknown has no address
     here any more: nothing is left to do, and that is no error.
     """
-    with writing(engine) as connection:
-        subscriber = surviving(connection, subscriber_id)
+
+    def leave(connection: Connection) -> bool:
+        subscriber = hold_surviving(connection, subscriber_id)
         if subscriber is None or not subscriber.address_key:
             return False
         left = Suppression(subscriber.address_key, SuppressionReason.UNSUBSCRIBED, now, evidence)
         suppress(connection, [left])
         return subscriber.status is not SubscriberStatus.UNSUBSCRIBED
+
+    return write(engine, leave)

@@ -26,6 +26,14 @@ _CHUNK = 500
 _UNPLANNED = (MailingStatus.SCHEDULED, MailingStatus.PLANNING, MailingStatus.PAUSED)
 
 
+def wait_for_planning(connection: Connection) -> None:
+    """Whatever is being planned at this moment is planned first, and nothing else is until this transaction ends.
+
+    What freezes an audience has read the addresses it writes before, and would write them once more after they are hashed.
+    """
+    changed(connection, update(mailings).where(mailings.c.status.in_(_UNPLANNED)).values(status=mailings.c.status))
+
+
 def erase_from_ledger(
     connection: Connection,
     subscriber_ids: Collection[int],

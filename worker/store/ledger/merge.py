@@ -14,6 +14,7 @@ from sqlalchemy import Row, select, update
 
 from worker.domain.delivery import BatchStatus, Outcome, SkipReason
 from worker.store.engine import Connection
+from worker.store.ledger.erase import wait_for_planning
 from worker.store.ledger.moves import changed, log_move
 from worker.store.ledger.owed_to import owned
 from worker.store.tables import batches, deliveries
@@ -36,6 +37,7 @@ def merge_deliveries(connection: Connection, from_id: int, into_id: int, stands_
 
     `stands_for` is what names the record that ends where a skipped delivery must make room for the address that goes on.
     """
+    wait_for_planning(connection)
     theirs = {row.mailing_id: row for row in owned(connection, [from_id], ())}
     own = {row.mailing_id: row for row in owned(connection, [into_id], ())}
     pairs = [(row, own.get(mailing_id)) for mailing_id, row in sorted(theirs.items())]
