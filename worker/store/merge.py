@@ -13,14 +13,16 @@ from typing import Any
 from sqlalchemy import Row, Table, delete, or_, select, update
 
 from worker.domain.subscriber import SubscriberStatus
-from worker.domain.suppression import OPT_OUTS, Suppression, SuppressionReason
+from worker.domain.suppression import OPT_OUTS, OWN_WORD, Suppression, SuppressionReason
 from worker.store.engine import Connection
+from worker.store.erased import forms_of
 from worker.store.subscribers import add_tags
 from worker.store.suppressions import suppress
 from worker.store.tables import (
     launch_conversions,
     launch_mutes,
     referrals,
+    returns,
     subscriber_tags,
     subscribers,
     suppressions,
@@ -75,15 +77,20 @@ def merge_consent(connection: Connection, from_id: int, into_id: int, now: datet
 
 
 def carry_no(connection: Connection, ends: Row[Any], address_key: str, now: datetime) -> None:
-    """Whoever left under one address has left under this one."""
-    row = connection.execute(select(suppressions).where(suppressions.c.address_key == ends.address_key)).one_or_none()
-    found: Suppression | None = None
-    if row is not None and row.reason in _FOLLOWS:
-        found = Suppression(address_key, SuppressionReason(row.reason), row.suppressed_at, row.evidence)
-    elif ends.status == SubscriberStatus.UNSUBSCRIBED:
-        found = Suppression(address_key, SuppressionReason.UNSUBSCRIBED, ends.unsubscribed_at or now, "operator")
-    if found is not None:
-        suppress(connection, [found])
+    """Whoever left under one address has left under this one, unless they have come back since."""
+    forms = forms_of(connection, ends.address_key)  # a no from before they were erased is a no as well
+    rows = connection.execute(select(suppressions).where(suppressions.c.address_key.in_(forms))).all()
+    back = ends.status == SubscriberStatus.CONFIRMED and (
+        connection.execute(select(returns.c.address_key).where(returns.c.address_key == ends.address_key)).first()
+    )
+    noes = [row for row in rows if row.reason in _FOLLOWS and not (back and row.reason in OWN_WORD)]
+    found: list[Suppression] = [
+        Suppression(address_key, SuppressionReason(row.reason), row.suppressed_at, row.evidence) for row in noes
+    ]
+    if not found and ends.status == SubscriberStatus.UNSUBSCRIBED:
+        left_at = ends.unsubscribed_at or now
+        found = [Suppression(address_key, SuppressionReason.UNSUBSCRIBED, left_at, "operator")]
+    suppress(connection, found)
 
 
 def point_to(connection: Connection, from_id: int, into_id: int) -> None:

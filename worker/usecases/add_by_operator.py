@@ -10,6 +10,7 @@ from worker.domain.standing import WORDS, Standing, standing_of
 from worker.domain.subscriber import SubscriberStatus
 from worker.errors import BroadsheetError, UsageError
 from worker.store.engine import Connection, Engine, write
+from worker.store.erased import is_kept_out
 from worker.store.operator_changes import SOURCE, vouch
 from worker.store.referrals import confirm_referral
 from worker.store.subscribers import NewSubscriber, add_subscriber, add_tags, by_address_key
@@ -34,6 +35,8 @@ def add_by_operator(
     def act(connection: Connection) -> bool:
         here = by_address_key(connection, key)
         standing = standing_of(here.status if here else None, reason_for(connection, key))
+        if standing is Standing.PENDING and is_kept_out(connection, key):  # anybody may have typed it into the form
+            standing = Standing.ERASED
         if standing not in (Standing.UNKNOWN, Standing.PENDING, Standing.CONFIRMED):
             raise BroadsheetError(
                 f"this address {WORDS[standing]}",
