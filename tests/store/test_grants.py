@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text, update
 
+from tests.support.importing import load
 from tests.support.makers import JOINED, NOW, make_subscriber
 from tests.support.staging import Beside
 from tests.support.waiting import until
@@ -213,3 +214,11 @@ def somebody_waits(engine):
     with reading(engine) as connection:
         query = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
         return connection.execute(query).scalar_one() > 0
+
+
+def test_an_import_that_calls_given_time_bought_keeps_its_end(engine, reader):
+    """The end is the same as what they have, so it is no change; paid time without an end would be one."""
+    given(engine, reader, ends_at=datetime(2027, 1, 1, tzinfo=UTC))
+    load(engine, "email,plan,plan_source,plan_ends", f"{reader.address},paid,stripe,2027-01-01", zone=ZONE)
+    # To the end of that day, which is one more than was given.
+    assert plan_of(engine, reader) == (Plan.PAID, "stripe", datetime(2027, 1, 2, tzinfo=UTC))

@@ -42,6 +42,7 @@ def record_values(record: Record, address: str, zone: str) -> dict[str, Any]:
         },
         "deliveries": [_message(one) for one in record.messages],
         "left_out": [_row(one, "key", "kind", "reason", "planned_at") for one in record.left_out],
+        "sign_ups": [_row(one, "asked_at", "name", "page") for one in record.signups],
         "other_events": [_event(one) for one in record.other_events],
     }
     if record.hashed:
@@ -63,6 +64,8 @@ def show_record(record: Record, address: str, zone: str) -> None:
         one = record.suppression
         say(f"Suppressed: {one.reason}, {local(one.at, zone)}, known by {one.evidence or 'nothing kept'}{told}")
     _show_referrals(record, zone)
+    for row in record.signups:
+        say(f"Typed into the form {local(row.asked_at, zone)} on {row.page or 'an unknown page'}; not looked at yet")
     for row in record.converted:
         say(f"Launch {row.launch_id}: {row.how} {local(row.converted_at, zone)}")
     for row in record.muted:

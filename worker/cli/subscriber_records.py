@@ -41,7 +41,7 @@ def show_one(address: Address, project: Project = HERE, as_json: AsJson = False)
     with reading_steadily(context.engine) as connection:
         record = read_record(connection, typed_key(address))
     word = standing(record)
-    nobody = word in (Standing.UNKNOWN, Standing.ERASED) and not record.messages
+    nobody = word in (Standing.UNKNOWN, Standing.ERASED) and not (record.messages or record.signups)
     if as_json:
         print_json(record_values(record, address, zone))
     elif word is Standing.ERASED:

@@ -49,6 +49,12 @@ def names_somebody(text: str, address_key: str) -> bool:
     return len(local) > 2 and local.lower() in text.lower()
 
 
+def without_address(text: str, address: str) -> str:
+    """`text` with that address, in whatever case and also as a link has it, replaced; a longer one that ends so stays."""
+    forms = "|".join(re.escape(one) for one in (address, address.replace("@", "%40")))
+    return re.sub(rf"(?<![\w.+%-])(?:{forms})(?![\w-])", "(erased)", text, flags=re.IGNORECASE)
+
+
 def without(text: str, names: list[str]) -> str:
     """`text` with each of `names`, in whatever case, replaced by `(erased)`."""
     for name in sorted(filter(None, names), key=len, reverse=True):

@@ -83,7 +83,8 @@ def lay_out(grants: Iterable[Grant], zone: str) -> list[Span]:
             begins = _covered_until(spans, grant.granted_at)
             if begins is None:
                 continue
-            day, before = stacks.get(begins) or (_last_day(begins, zone), 0)
+            own_day = wall_time(begins, zone).date() if begins == grant.granted_at else _last_day(begins, zone)
+            day, before = stacks.get(begins) or (own_day, 0)
             start, end = begins, day_after(_add_months(day, before + grant.months), zone)
             if grant.revoked_at is None or grant.revoked_at >= end:
                 stacks[end] = (day, before + grant.months)

@@ -18,6 +18,7 @@ from worker.store.tables import ERASED_KEYS, installation, subscribers, suppress
 
 _CHUNK = 500
 _OPTION = "broadsheet_address_hash"
+_MOVED_ON = ("merged", "given up")  # the evidence of a hash whose reader is here still (store/forget.py)
 _ANY = select(
     select(suppressions.c.address_key).where(text(ERASED_KEYS)).exists(),
     select(installation.c.erased_under).limit(1).scalar_subquery(),
@@ -90,12 +91,23 @@ def forms_of(connection: Connection, address_key: str) -> list[str]:
     return [address_key] if known is None else [address_key, known.of(address_key)]
 
 
+def has_moved_on(connection: Connection, address_key: str) -> bool:
+    """Whether a hash stands for an address because its reader has another one now, or another record."""
+    return _row(connection, address_key)[1] in _MOVED_ON
+
+
 def was_given_up(connection: Connection, address_key: str) -> bool:
-    """Whether a hash stands for an address only because its own reader has another one now: they said no to nothing."""
+    """The same, and they said no to nothing."""
+    reason, evidence = _row(connection, address_key)
+    return reason == SuppressionReason.ERASED and evidence in _MOVED_ON
+
+
+def _row(connection: Connection, address_key: str) -> tuple[str, str]:
+    """Reason and evidence of the hash that stands for an address; empty where none does."""
     hashed = erased_among(connection, [address_key], strict=True).get(address_key)
     query = select(suppressions.c.reason, suppressions.c.evidence).where(suppressions.c.address_key == hashed)
     row = connection.execute(query).one_or_none()
-    return row is not None and row.reason == SuppressionReason.ERASED and row.evidence in ("merged", "given up")
+    return ("", "") if row is None else (row.reason, row.evidence)
 
 
 def is_kept_out(connection: Connection, address_key: str) -> bool:

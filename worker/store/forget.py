@@ -6,21 +6,22 @@ opt-out, an old mailing and the request itself are not forgotten. Whether somebo
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, select, update
+from sqlalchemy import Row, Select, delete, or_, select, update
 
-from worker.domain.address import address_key
-from worker.domain.erasure import AddressHash, names_somebody
+from worker.domain.erasure import AddressHash, names_somebody, without_address
 from worker.domain.subscriber import Plan, SubscriberStatus, Wants
 from worker.domain.suppression import Suppression, SuppressionReason
 from worker.store.engine import Connection
 from worker.store.erased import address_hash
 from worker.store.ledger.erase import erase_from_ledger, mailed_under, wait_for_planning
 from worker.store.ledger.owed_to import owned
+from worker.store.signups import typed_by
 from worker.store.suppressions import suppress
 from worker.store.tables import (
     events,
@@ -64,6 +65,7 @@ def forget(
         delete(launch_mutes).where(launch_mutes.c.subscriber_id.in_(subscriber_ids))
     ).rowcount
     done["subscribers"] = sum(_empty(connection, one, now, merged_into) for one in sorted(subscriber_ids))
+    done["subscribers"] += _forget_as_referrer(connection, {*addresses, *keys})
     return +done
 
 
@@ -102,7 +104,8 @@ def _empty(connection: Connection, subscriber_id: int, now: datetime, merged_int
             language="",
             zone="",
             country="",
-            referral_code=f"erased:{subscriber_id}",
+            # Not made of the id: a list from another installation brings codes of those who were erased there.
+            referral_code=f"erased:{secrets.token_hex(8)}",
             source="",
             consent="",
             referrer="",
@@ -131,10 +134,25 @@ def _forget_suppression(connection: Connection, key: str, hashed: AddressHash, n
     return 1
 
 
+def _forget_as_referrer(connection: Connection, addresses: Collection[str]) -> int:
+    """Whom they brought may say so in words that another platform wrote."""
+    words = subscribers.c.referrer
+    named = select(subscribers.c.id, words).where(or_(words.contains("@"), words.contains("%40", autoescape=True)))
+    changes: dict[int, str] = {}
+    for subscriber_id, before in connection.execute(named.execution_options(yield_per=1_000)):
+        after = before
+        for one in addresses:
+            after = without_address(after, one)
+        if after != before:
+            changes[subscriber_id] = after
+    for subscriber_id in sorted(changes):
+        statement = update(subscribers).where(subscribers.c.id == subscriber_id)
+        connection.execute(statement.values(referrer=changes[subscriber_id]))
+    return len(changes)
+
+
 def _forget_signups(connection: Connection, keys: Collection[str]) -> int:
-    """What was typed into the form and waits to be looked at: few rows, each in the spelling it came in."""
-    typed = connection.execute(select(signups.c.id, signups.c.address)).all()
-    ids = [row.id for row in typed if address_key(row.address) in keys]
+    ids = [row.id for row in typed_by(connection, keys)]
     return connection.execute(delete(signups).where(signups.c.id.in_(ids))).rowcount if ids else 0
 
 

@@ -17,6 +17,7 @@ from worker.store.erased import erased_among
 from worker.store.grants import read_grants
 from worker.store.ledger.candidates import Candidate
 from worker.store.ledger.owed_to import candidates_of, exclusions_of
+from worker.store.signups import typed_by
 from worker.store.subscribers import by_address_key
 from worker.store.tables import (
     events,
@@ -67,6 +68,7 @@ class Record:
     messages: tuple[Message, ...]
     left_out: tuple[Row[Any], ...]  # (key, kind, reason, planned_at) of mailings that excluded them
     other_events: tuple[Row[Any], ...]  # of mail we do not know
+    signups: tuple[Row[Any], ...]  # what was typed into the form and waits to be looked at
 
 
 def read_record(connection: Connection, key: str) -> Record:
@@ -90,6 +92,7 @@ def read_record(connection: Connection, key: str) -> Record:
         messages=tuple(messages),
         left_out=tuple(exclusions_of(connection, ids)),
         other_events=tuple(one for one in connection.execute(about) if one.delivery_id not in known),
+        signups=tuple(typed_by(connection, [key])),
     )
 
 

@@ -6,13 +6,14 @@ take_signups.py do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Row, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from worker.domain.address import address_key
 from worker.domain.mailing import MailingKind, MailingStatus
 from worker.domain.signup import Signup
 from worker.store.engine import Connection
@@ -59,6 +60,12 @@ def keep_signup(connection: Connection, new: Signup) -> None:
 def waiting_signups(connection: Connection, limit: int) -> Sequence[int]:
     """The ids of those that wait, oldest first."""
     return connection.execute(select(signups.c.id).order_by(signups.c.id).limit(limit)).scalars().all()
+
+
+def typed_by(connection: Connection, keys: Collection[str]) -> list[Row[Any]]:
+    """Those that wait with one of these address keys, oldest first: few rows, each in the spelling it came in."""
+    waiting = connection.execute(select(signups).order_by(signups.c.id)).all()
+    return [row for row in waiting if address_key(row.address) in keys]
 
 
 def any_signup_waits(connection: Connection) -> bool:

@@ -13,6 +13,7 @@ from datetime import datetime
 from worker.domain.delivery import DeliveryState
 from worker.providers.suppression_lists import SuppressionLists
 from worker.store.engine import Connection, Engine, reading_steadily, write
+from worker.store.erased import has_moved_on
 from worker.store.forget import forget
 from worker.store.grants import hold
 from worker.store.records import Record, ids_of, read_record
@@ -52,6 +53,12 @@ def erase_subscriber(
     key = typed_key(address)
     with reading_steadily(engine) as connection:
         record = read_record(connection, key)
+        moved_on = record.subscriber is None and has_moved_on(connection, key)
+    if moved_on:
+        raise NobodyThere(
+            "this address was merged into another record, or given up for another: its reader may be here under that one",
+            fix="erase them by the address they have now; what is known of this one goes with it",
+        )
     if not _known(record):
         if record.hashed:
             return Erased()
@@ -74,4 +81,4 @@ def erase_subscriber(
 
 
 def _known(record: Record) -> bool:
-    return bool(record.subscriber or record.suppression or record.messages or record.other_events)
+    return bool(record.subscriber or record.suppression or record.messages or record.other_events or record.signups)

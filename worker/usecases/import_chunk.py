@@ -124,7 +124,8 @@ def _write_changes(
 def _set_bought(connection: Connection, person: Subscriber, changes: Mapping[str, Any], terms: ChunkTerms) -> None:
     plan = changes.get("plan", person.plan)
     source = changes.get("plan_source", person.plan_source)
-    set_bought(connection, person.id, plan, source, changes.get("plan_ends_at"), terms.zone, terms.now)
+    ends_at = changes.get("plan_ends_at", person.plan_ends_at)  # what is as it was is no change, and not written down
+    set_bought(connection, person.id, plan, source, ends_at, terms.zone, terms.now)
 
 
 def _import_erased(connection: Connection, rows: Chunk, terms: ChunkTerms) -> dict[str, RowReport]:

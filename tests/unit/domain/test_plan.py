@@ -157,3 +157,10 @@ def test_more_months_than_a_calendar_holds_end_with_it(months):
 
 def _fields(one):
     return (one.id, one.key, one.source, one.months, one.starts_at, one.ends_at, one.granted_at)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Lisbon", "America/Havana"])
+def test_a_month_that_was_given_at_the_stroke_of_midnight_is_no_shorter_than_one_given_a_moment_later(zone):
+    midnight = day_after(date(2026, 2, 28), zone)
+    at_once, later = (derive([grant(months=1, at=at)], zone, at) for at in (midnight, midnight + timedelta(seconds=1)))
+    assert at_once.ends_at == later.ends_at == day_after(date(2026, 4, 1), zone)
