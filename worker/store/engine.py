@@ -25,6 +25,7 @@ __all__ = [
     "Connection",
     "DatabaseError",
     "Engine",
+    "empty_log",
     "is_deadlock",
     "is_overtaken",
     "may_pass",
@@ -41,6 +42,7 @@ BUSY_SECONDS = 30  # a writer waits this long for SQLite's lock; transactions ar
 # walked a list of 50,000 from end to end (8 ms; 3 ms by the primary key). A batch is too small for JIT to pay.
 _POSTGRES_OPTIONS = "-c random_page_cost=1.1 -c jit=off"
 _TRIES = 3
+_MOMENT_MILLIS = 2_000
 _Result = TypeVar("_Result")
 
 
@@ -63,13 +65,15 @@ def open_engine(url: str) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if backend in ("postgresql", "postgres"):
-        return sqlalchemy.create_engine(
+        engine = sqlalchemy.create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             isolation_level="READ COMMITTED",
             pool_pre_ping=True,
             hide_parameters=True,
             connect_args={"options": _POSTGRES_OPTIONS},
         )
+        event.listen(engine, "handle_error", _leave_out_rows)
+        return engine
     raise SettingsError([f"DATABASE_URL: {backend} is not supported; use sqlite:///path or postgresql://..."])
 
 
@@ -145,6 +149,31 @@ def is_overtaken(trouble: DatabaseError) -> bool:
     return getattr(getattr(trouble, "orig", None), "sqlstate", None) == "40001"
 
 
+def empty_log(engine: Engine) -> None:
+    """What was just deleted leaves SQLite's write-ahead log too, unless somebody reads from it longer than a moment.
+
+    PostgreSQL keeps dead rows until it vacuums and its log as long as it is set to; neither is ours to hurry.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={_MOMENT_MILLIS}")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+        cursor.close()
+    finally:
+        raw.close()
+
+
+def _leave_out_rows(context: Any) -> None:
+    """PostgreSQL adds to some errors the row or the key they are about: an address, for one."""
+    for wrong in (context.original_exception, context.sqlalchemy_exception):
+        if wrong is not None and wrong.args and isinstance(wrong.args[0], str):
+            wrong.args = (wrong.args[0].partition("\nDETAIL:")[0], *wrong.args[1:])
+
+
 def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
     dbapi_connection.isolation_level = None  # the driver must not begin by itself; _begin_sqlite does
     cursor = dbapi_connection.cursor()
@@ -152,6 +181,8 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
     # FULL: a commit survives power loss. A submission whose row vanished could be posted again.
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    # Who is erased leaves the file too. Some builds do so by themselves, others leave what was deleted where it stood.
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.execute("PRAGMA cache_size=-2000")
     cursor.close()
 

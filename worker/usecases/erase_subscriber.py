@@ -12,7 +12,7 @@ from datetime import datetime
 
 from worker.domain.delivery import DeliveryState
 from worker.providers.suppression_lists import SuppressionLists
-from worker.store.engine import Connection, Engine, reading_steadily, write
+from worker.store.engine import Connection, Engine, empty_log, reading_steadily, write
 from worker.store.erased import has_moved_on
 from worker.store.forget import forget
 from worker.store.grants import hold
@@ -77,7 +77,9 @@ def erase_subscriber(
 
     owed = sum(one.candidate.state in _OWED for one in record.messages)
     names = (record.subscriber.address if record.subscriber else address.strip(), key)
-    return Erased(write(engine, act), owed, told, names)
+    rows = write(engine, act)
+    empty_log(engine)
+    return Erased(rows, owed, told, names)
 
 
 def _known(record: Record) -> bool:

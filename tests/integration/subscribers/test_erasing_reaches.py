@@ -1,13 +1,15 @@
 """Erasing reaches whom it is asked for: always, everywhere, and it says so where it does not."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from tests.support.everything import everything, where_it_stands
 from tests.support.importing import load
-from tests.support.makers import NOW, make_subscriber, make_suppression
+from tests.support.ledger import planned_mailing
+from tests.support.makers import NOW, make_subscriber, make_subscribers, make_suppression
 from worker.domain.signup import Signup
 from worker.domain.subscriber import SubscriberStatus
 from worker.providers.scheduled import Done
@@ -115,3 +117,19 @@ def test_who_was_erased_is_erased_whoever_had_the_address_before(engine):
     with writing(engine) as connection:
         make_subscriber(connection, address=OTHER, status="pending", joined_at=NOW + timedelta(days=1))
     assert erase(engine, OTHER).rows["subscribers"] == 1
+
+
+def test_nothing_of_them_is_left_in_the_files_of_the_database(sqlite_engine, sqlite_url):
+    hash_addresses(sqlite_engine, "the oldest secret of this installation")
+    with writing(sqlite_engine) as connection:
+        make_subscribers(connection, 200)
+        make_subscriber(connection, address=ADDRESS, consent="Zuleika said so")
+    planned_mailing(sqlite_engine)
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    assert any(b"Zuleika" in one.read_bytes() for one in path.parent.glob(f"{path.name}*"))
+    other = sqlite_engine.connect()  # another process is there, so nothing is tidied up by closing
+    erase(sqlite_engine)
+    for file in path.parent.glob(f"{path.name}*"):
+        assert b"ana.prado" not in file.read_bytes().lower(), file.name
+        assert b"Zuleika" not in file.read_bytes(), file.name
+    other.close()
