@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,20 +18,18 @@ def find_leftovers(folders: list[Path], names: list[str]) -> list[Path]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    if not folder.is_dir():
-        return
-    for path in sorted(folder.iterdir()):
-        if path.is_symlink() or path.name.startswith("."):
-            continue
-        if path.is_dir():
-            yield from _files(path)
-        elif path.suffix.lower() in SUFFIXES:
-            yield path
+    for place, folders, names in os.walk(folder):  # what cannot be listed is passed over
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for path in (Path(place, name) for name in sorted(names) if not name.startswith(".")):
+            if path.suffix.lower() in SUFFIXES:
+                yield path
 
 
 def _holds(path: Path, wanted: set[bytes]) -> bool:
     overlap = max(map(len, wanted), default=1)
     try:
+        if path.is_symlink():
+            return False
         with path.open("rb") as file:
             tail = b""
             while piece := file.read(_PIECE):

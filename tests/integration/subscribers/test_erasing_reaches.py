@@ -1,5 +1,8 @@
 """Erasing reaches whom it is asked for: always, everywhere, and it says so where it does not."""
 
+import os
+import shutil
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from worker.store.subscribers import by_address_key, by_id
 from worker.store.tables import signups, subscribers
 from worker.usecases.change_address import change_address
 from worker.usecases.erase_subscriber import erase_subscriber
+from worker.usecases.find_leftovers import find_leftovers
 from worker.usecases.find_subscriber import NobodyThere
 from worker.usecases.merge_subscribers import merge_subscribers
 
@@ -133,3 +137,36 @@ def test_nothing_of_them_is_left_in_the_files_of_the_database(sqlite_engine, sql
         assert b"ana.prado" not in file.read_bytes().lower(), file.name
         assert b"Zuleika" not in file.read_bytes(), file.name
     other.close()
+
+
+@pytest.fixture
+def unlike_root():
+    """Folders with modes that hold, also where the tests run as root."""
+    root = os.geteuid() == 0
+    "".encode("utf-16-le")  # loaded while Python's own files can be read
+    folder = Path(tempfile.mkdtemp(prefix="bs-left-"))
+    folder.chmod(0o755)
+    if root:
+        os.seteuid(65534)
+    yield folder
+    if root:
+        os.seteuid(0)
+    for path in sorted(folder.rglob("*")):
+        path.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444, 0o111])
+def test_a_folder_that_cannot_be_read_does_not_hide_what_the_others_hold(unlike_root, mode):
+    root = os.geteuid() != os.getuid()
+    if root:
+        os.seteuid(0)
+    for name in ("a closed", "b open"):
+        (unlike_root / name).mkdir()
+        (unlike_root / name / "old list.csv").write_text(f"x,{ADDRESS.upper()}\n")
+        (unlike_root / name / "old list.csv").chmod(0o644)
+    (unlike_root / "a closed").chmod(mode)
+    if root:
+        os.seteuid(65534)
+    found = find_leftovers([unlike_root, unlike_root / "a closed"], [ADDRESS])
+    assert unlike_root / "b open" / "old list.csv" in found
