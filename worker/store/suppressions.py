@@ -149,13 +149,14 @@ def _opt_out(connection: Connection, given: Iterable[Suppression]) -> None:
     if not ours:
         return
     left, since = subscribers.c.status == SubscriberStatus.UNSUBSCRIBED, subscribers.c.unsubscribed_at
+    yes = subscribers.c.confirmed_at  # a no from before it has been taken back, and is not when they left
     moment = bindparam("moment", type_=since.type)
     leave = (
         update(subscribers)
         .where(
             subscribers.c.address_key == bindparam("key"),
             subscribers.c.status != SubscriberStatus.ERASED,
-            or_(~left, since.is_(None), since > moment),
+            or_(~left, since.is_(None), and_(since > moment, or_(yes.is_(None), yes <= moment))),
         )
         .values(
             status=SubscriberStatus.UNSUBSCRIBED,

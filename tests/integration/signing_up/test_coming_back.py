@@ -298,3 +298,22 @@ def test_confirmations_and_welcomes_do_not_hide_the_letters_from_an_operator(pos
         need_attention(connection, mailing_id + 1, "its text is gone")
     with reading(post.context.engine) as connection:
         assert [one.id for one in newest_mailings(connection, 20)] == [mailing_id + 1, mailing_id]
+
+
+def test_an_old_opt_out_told_late_does_not_make_an_old_confirmation_newer_than_their_leaving(post):
+    """They left, came back, and left again; SendGrid tells of the first time after that."""
+    post.confirmed()
+    first = post.later(hours=1) or post.now
+    leave(post)
+    post.later(hours=1)
+    post.sign_up()
+    post.work()
+    post.later(minutes=1)
+    post.confirm()
+    post.work()
+    post.later(hours=1)
+    leave(post)
+    told = Event(EventType.UNSUBSCRIBED, first, "ada@example.com", "e1", "sg1", None, None)
+    record_events(post.context.engine, [told], post.now)
+    assert "from before you left" in post.confirm().text
+    assert post.reader().status is SubscriberStatus.UNSUBSCRIBED
