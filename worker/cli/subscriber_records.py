@@ -24,6 +24,11 @@ from worker.usecases.merge_subscribers import merge_subscribers
 from worker.usecases.push_suppressions import push_due
 from worker.usecases.unsubscribe import unsubscribe
 
+MOVED_ON = (
+    "This address was merged into another record, or given up for another. Its reader may be here under that one, and is"
+    " not erased by this: erase them by the address they have now."
+)
+
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="A subscriber's address.")]
 WithoutSendGrid = Annotated[
     bool, typer.Option("--without-sendgrid", help="Go on where SendGrid must be told first and cannot be.")
@@ -111,13 +116,16 @@ def erase(
                 "rows": dict(erased.rows),
                 "to_be_skipped": erased.to_be_skipped,
                 "told_sendgrid": erased.told_sendgrid,
+                "moved_on": erased.moved_on,
                 "files": files,
                 "elsewhere": ELSEWHERE,
             }
         )
         return
+    if erased.moved_on:
+        say(MOVED_ON)
     if not erased.rows:
-        say("This address was erased before; nothing changed.")
+        say("Nothing changed." if erased.moved_on else "This address was erased before; nothing changed.")
         return
     say("Erased. Rows changed: ", ", ".join(f"{name} {count:,}" for name, count in sorted(erased.rows.items())), ".")
     if erased.to_be_skipped:

@@ -35,12 +35,14 @@ class Erased:
     """What was done: rows changed by table (empty: it had been done before), and what is still to happen.
 
     `to_be_skipped` deliveries were planned and have not gone; they are skipped. `names` are the spellings that were here.
+    `moved_on`: the address had been merged into another record, or given up for another; whose that is was not erased.
     """
 
     rows: Mapping[str, int] = field(default_factory=dict)
     to_be_skipped: int = 0
     told_sendgrid: bool = False
     names: tuple[str, ...] = ()
+    moved_on: bool = False
 
 
 def erase_subscriber(
@@ -54,14 +56,9 @@ def erase_subscriber(
     with reading_steadily(engine) as connection:
         record = read_record(connection, key)
         moved_on = record.subscriber is None and has_moved_on(connection, key)
-    if moved_on:
-        raise NobodyThere(
-            "this address was merged into another record, or given up for another: its reader may be here under that one",
-            fix="erase them by the address they have now; what is known of this one goes with it",
-        )
     if not _known(record):
         if record.hashed:
-            return Erased()
+            return Erased(moved_on=moved_on)
         raise NobodyThere("nobody here has this address", fix="look for another spelling")
     told = tell_before_forgetting(engine, key, lists, now, while_mail_waits=True, without_sendgrid=without_sendgrid)
 
@@ -79,7 +76,7 @@ def erase_subscriber(
     names = (record.subscriber.address if record.subscriber else address.strip(), key)
     rows = write(engine, act)
     empty_log(engine)
-    return Erased(rows, owed, told, names)
+    return Erased(rows, owed, told, names, moved_on)
 
 
 def _known(record: Record) -> bool:

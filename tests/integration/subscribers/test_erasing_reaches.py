@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from tests.support.everything import everything, where_it_stands
+from tests.support.everything import where_it_stands
 from tests.support.importing import load
 from tests.support.ledger import planned_mailing
 from tests.support.makers import NOW, make_subscriber, make_subscribers, make_suppression
+from worker.domain.event import Event, EventType
 from worker.domain.signup import Signup
 from worker.domain.subscriber import SubscriberStatus
 from worker.providers.scheduled import Done
@@ -25,8 +26,8 @@ from worker.store.tables import signups, subscribers
 from worker.usecases.change_address import change_address
 from worker.usecases.erase_subscriber import erase_subscriber
 from worker.usecases.find_leftovers import find_leftovers
-from worker.usecases.find_subscriber import NobodyThere
 from worker.usecases.merge_subscribers import merge_subscribers
+from worker.usecases.record_events import record_events
 
 ADDRESS, OTHER = "Ana.Prado@example.com", "ana@example.com"
 
@@ -103,15 +104,28 @@ def test_nobody_is_told_that_a_reader_was_erased_who_is_here_under_another_addre
         merge_subscribers(engine, ADDRESS, OTHER, "UTC", NOW, Lists())
     else:
         change_address(engine, ADDRESS, OTHER, NOW, Lists())
-    before = everything(engine)
-    with pytest.raises(NobodyThere, match="given up for another"):
-        erase(engine)
-    assert everything(engine) == before
+    record_events(engine, [Event(EventType.OPENED, NOW, OTHER, "e1", "sg1", None, None)], NOW)
+    found = erase(engine)
+    assert (found.moved_on, found.rows) == (True, {})
     with reading(engine) as connection:
         assert by_address_key(connection, OTHER).status is not SubscriberStatus.ERASED
     erase(engine, OTHER)
     assert where_it_stands(engine, ADDRESS, OTHER) == []
-    assert erase(engine, OTHER).rows == {}
+    again = erase(engine, OTHER)
+    assert (again.moved_on, again.rows) == (False, {})
+
+
+def test_what_names_an_address_that_was_given_up_can_be_erased_while_its_reader_goes_on(engine):
+    with writing(engine) as connection:
+        make_subscriber(connection, address=ADDRESS)
+    planned_mailing(engine)
+    record_events(engine, [Event(EventType.OPENED, NOW, ADDRESS, "e1", "sg1", None, None)], NOW)
+    change_address(engine, ADDRESS, OTHER, NOW, Lists())
+    found = erase(engine)
+    assert (found.moved_on, set(found.rows)) == (True, {"deliveries", "events"})
+    assert where_it_stands(engine, "ana.prado") == []
+    with reading(engine) as connection:
+        assert by_address_key(connection, OTHER).status is SubscriberStatus.CONFIRMED
 
 
 def test_who_was_erased_is_erased_whoever_had_the_address_before(engine):
