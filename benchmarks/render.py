@@ -26,7 +26,7 @@ from worker import sources
 from worker.domain.issue import Issue
 from worker.domain.publication import Publication
 from worker.domain.subscriber import Plan
-from worker.render.edition import Facts, Scene, mjml_of, render_edition
+from worker.render.edition import Facts, Scene, mjml_of, render_both
 from worker.render.layout import Templates
 from worker.render.markdown import parse_markdown
 from worker.render.mjml.guard import guard
@@ -76,19 +76,18 @@ def main() -> None:
     launches, media = sources.read_launches(PROJECT), sources.read_picture_sizes(PROJECT)
     facts = Facts(4213, datetime(2026, 11, 23, 14, tzinfo=UTC), "http://127.0.0.1", launches, media)
     tree = parse_markdown(issue.body, issue.file, issue.body_line)
-    scenes = [Scene(issue, publication, facts, plan) for plan in Plan]
-    made = [render_edition(tree, scene, templates) for scene in scenes]
-    mjml = [guard(mjml_of(tree, scene, templates), issue.file).source for scene in scenes]
+    scenes = {plan: Scene(issue, publication, facts, plan) for plan in Plan}
+    made = render_both(tree, scenes, templates)
+    mjml = [guard(mjml_of(tree, scene, templates), issue.file).source for scene in scenes.values()]
 
     def from_source() -> None:
         fresh = parse_markdown(issue.body, issue.file, issue.body_line)
-        for scene in scenes:
-            render_edition(fresh, scene, templates)
+        render_both(fresh, scenes, templates)
 
-    ours = times_ms(lambda: [render_edition(tree, scene, templates) for scene in scenes])
+    ours = times_ms(lambda: render_both(tree, scenes, templates))
     whole = times_ms(from_source, rounds=100)
     mrml = times_ms(lambda: [mjml2html(source, disable_comments=True, fonts={}) for source in mjml])
-    sizes = " and ".join(f"{len(edition.html.encode()) / 1024:.1f} KiB" for edition in made)
+    sizes = " and ".join(f"{len(edition.html.encode()) / 1024:.1f} KiB" for edition in made.values())
     print(f"{issue.file}: editions of {sizes}, {ROUNDS} rounds, both editions together")
     print(f"  block tree to finished mail   {_said(ours)}   (MRML alone {_said(mrml)})")
     print(f"  source to finished mail       {_said(whole)}")

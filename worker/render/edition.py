@@ -20,6 +20,7 @@ from worker.render.mjml.convert import to_bytes
 from worker.render.pictures import Pictures
 from worker.render.placeholders import MergeTags, refuse_lookalikes, split
 from worker.render.scene import Facts, Scene
+from worker.render.shared import Shared
 from worker.render.text import plain_text
 from worker.render.untracked import untracked
 
@@ -27,7 +28,7 @@ from worker.render.untracked import untracked
 # no place in an inbox's list.
 _NO_HEADER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
-__all__ = ["Facts", "Scene", "mjml_of", "parse", "render_edition", "render_editions"]
+__all__ = ["Facts", "Scene", "mjml_of", "parse", "render_both", "render_edition", "render_editions"]
 
 
 def parse(text: Issue) -> Tree:
@@ -43,27 +44,37 @@ def render_editions(
     text: Issue, publication: Publication, templates: Templates, facts: Facts, message: str = "issue"
 ) -> dict[Plan, Edition]:
     """Both editions of a text, in the layout `emails/messages/<message>.mjml.j2`. Raises RenderError."""
-    tree = parse(text)
-    return {plan: render_edition(tree, Scene(text, publication, facts, plan), templates, message) for plan in Plan}
+    return render_both(parse(text), {plan: Scene(text, publication, facts, plan) for plan in Plan}, templates, message)
 
 
-def render_edition(tree: Tree, scene: Scene, templates: Templates, message: str = "issue") -> Edition:
+def render_both(
+    tree: Tree, scenes: Mapping[Plan, Scene], templates: Templates, message: str = "issue"
+) -> dict[Plan, Edition]:
+    """Both editions of an uncut tree. The scenes differ in their plan alone, so what both plans read is made once."""
+    shared = Shared()
+    return {plan: render_edition(tree, scene, templates, message, shared) for plan, scene in scenes.items()}
+
+
+def render_edition(
+    tree: Tree, scene: Scene, templates: Templates, message: str = "issue", shared: Shared | None = None
+) -> Edition:
     """One plan's edition of an uncut tree."""
+    shared = shared or Shared()
     _refuse_lookalikes(scene)
     tags = _merge_tags(scene, message)
     readable = cut(tree, scene.plan)
     subject = _line(tags, scene, "subject", scene.text.subject)
     preheader = _line(tags, scene, "preview", scene.text.preview)
-    html = to_bytes(templates.mjml(readable, scene, tags, message), scene.text.file)
+    html = to_bytes(templates.mjml(readable, scene, tags, message, shared), scene.text.file, shared)
     html = Pictures(scene.publication, scene.facts.media).with_heights(html)
     html = untracked(html, scene.facts.base_url)
-    text = plain_text(readable, scene, tags, message)
+    text = plain_text(readable, scene, tags, message, shared.text)
     return Edition(scene.plan, subject, preheader, html.decode(), text, tags.used)
 
 
 def mjml_of(tree: Tree, scene: Scene, templates: Templates, message: str = "issue") -> str:
     """The MJML one edition is made from, before the guard; for designers."""
-    return templates.mjml(cut(tree, scene.plan), scene, _merge_tags(scene, message), message)
+    return "".join(templates.mjml(cut(tree, scene.plan), scene, _merge_tags(scene, message), message, Shared()))
 
 
 def _merge_tags(scene: Scene, message: str) -> MergeTags:

@@ -7,7 +7,7 @@ looks a block has is the templates' and the theme's business alone.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import fields
 from functools import cached_property
 from typing import Any
@@ -27,6 +27,8 @@ from worker.render.placeholders import MergeTags, split
 from worker.render.prose import Prose
 from worker.render.registry import KINDS, Room
 from worker.render.scene import Scene
+from worker.render.shared import Shared
+from worker.render.templates import asked_for
 from worker.render.theme import Theme
 from worker.render.views import View
 
@@ -35,6 +37,7 @@ from worker.render.views import View
 _PADDING = ("\u200c\u00a0" * 25 + "\n") * 4  # lines, for mail has none over 998 bytes
 
 _BODY = Markup("<!--body-->")
+_OF_ONE_EDITION = frozenset({"plan", "merge", "preview"})  # of the names templates are given
 _VIEW_FIELDS = tuple(field.name for field in fields(View))
 
 
@@ -61,6 +64,7 @@ class Templates:
             auto_reload=False,
         )
         self._compiled: dict[str, Compiled] = {}
+        self._of_one_edition: dict[str, bool] = {}
         self.styles = made.styles
         self.column = made.shape["width"] - 2 * made.shape["side"]  # pixels, outside of any card
         self._environment.globals.update(made.names)
@@ -70,9 +74,17 @@ class Templates:
         """The style sheet, which is the same for every mail."""
         return self.render("layouts/style.mjml.j2", {})
 
-    def mjml(self, tree: Tree, scene: Scene, tags: MergeTags, message: str) -> str:
-        """MJML of a cut tree in the layout `emails/messages/<message>.mjml.j2`. Raises RenderError."""
-        return _Sheet(self, scene, tags).message(tree, message)
+    def mjml(self, tree: Tree, scene: Scene, tags: MergeTags, message: str, shared: Shared) -> list[str]:
+        """MJML of a cut tree in the layout `emails/messages/<message>.mjml.j2`: what stands before its sections, each
+        section, and what stands after them. Raises RenderError."""
+        return _Sheet(self, scene, tags, shared).message(tree, message)
+
+    def is_of_one_edition(self, name: str) -> bool:
+        """Whether a template, or one that it uses, asks for what differs between the editions of one text."""
+        known = self._of_one_edition.get(name)
+        if known is None:
+            known = self._of_one_edition[name] = bool(_OF_ONE_EDITION & asked_for(self._environment, name))
+        return known
 
     def render(self, name: str, context: Mapping[str, Any]) -> Markup:
         """One template. RenderError names its file and line."""
@@ -88,14 +100,15 @@ class Templates:
 class _Sheet:
     """One edition on its way to MJML."""
 
-    def __init__(self, templates: Templates, scene: Scene, tags: MergeTags) -> None:
+    def __init__(self, templates: Templates, scene: Scene, tags: MergeTags, shared: Shared) -> None:
         self._templates = templates
+        self._drawn = shared.drawn
         self._scene = scene
         self._tags = tags
         direction = direction_of_language(scene.language)
         self._frames: dict[str, tuple[str, str] | tuple[()]] = {}
         self._pictures = Pictures(scene.publication, scene.facts.media)
-        self._prose = Prose(tags, templates.styles, self._pictures, direction)
+        self._prose = Prose(tags, templates.styles, self._pictures, direction, shared.html)
         self._shared: dict[str, Any] = {
             "publication": scene.publication,
             "issue": scene.text,
@@ -111,11 +124,16 @@ class _Sheet:
             "date": scene.date,
         }
 
-    def message(self, tree: Tree, message: str) -> str:
+    def message(self, tree: Tree, message: str) -> list[str]:
         text = self._scene.text
         preview = self._tags.fill(split(text.preview[self._scene.plan], text.file), Place.HTML)
-        context = {"body": Markup("".join(self._sections(tree.blocks))), "preview": preview, **self._shared}  # noqa: S704
-        return self._templates.render(f"messages/{message}.mjml.j2", context)
+        sections = list(self._sections(tree.blocks))
+        context = {"body": _BODY, "preview": preview, **self._shared}
+        frame = self._templates.render(f"messages/{message}.mjml.j2", context).split(_BODY)
+        if len(frame) == 2:
+            return [str(frame[0]), *sections, str(frame[1])]
+        context["body"] = Markup("".join(sections))  # noqa: S704 - it stands in the layout twice, or not at all
+        return [self._templates.render(f"messages/{message}.mjml.j2", context)]
 
     def _sections(self, blocks: Iterable[Block]) -> Iterable[str]:
         run: list[Block] = []
@@ -213,8 +231,18 @@ class _Sheet:
         ]
         if view.label:
             self._prose.outline.label()
-        context["body"] = self._column(block.blocks) if view.says_body else Markup()
-        return f"<!--@{block.line}-->{self._templates.render(f'blocks/{block.name}.mjml.j2', context)}"
+        context["body"] = body = self._column(block.blocks) if view.says_body else Markup()
+        given = (view, tuple(tuple(link.values()) for link in context["links"]), body)
+        return f"<!--@{block.line}-->{self._once(f'blocks/{block.name}.mjml.j2', context, given)}"
+
+    def _once(self, name: str, context: Mapping[str, Any], given: Hashable) -> str:
+        """A template, rendered anew only where it asks for the plan or for merge tags, or was `given` something else."""
+        if self._templates.is_of_one_edition(name):
+            return self._templates.render(name, context)
+        made = self._drawn.get((name, given))
+        if made is None:
+            made = self._drawn[name, given] = str(self._templates.render(name, context))
+        return made
 
 
 def _fields(view: View) -> dict[str, Any]:

@@ -99,9 +99,11 @@ class MergeTags:
         self._campaign = campaign
         self._base = base_url.rstrip("/")
         self._tags: dict[tuple[MergeName, str, Place], MergeTag] = {}
+        self.asked = 0  # how often a placeholder was asked for: what was made meanwhile is this edition's alone
 
     def placeholder(self, merge: Merge, place: Place) -> str:
         """What stands for a merge tag in `place`: its placeholder, for a link with the address before it."""
+        self.asked += 1
         if (path := LINK_PATHS.get(merge.name)) is not None:
             start = self._base + path
             tag = self._tag(Merge(merge.name), Place.URL)

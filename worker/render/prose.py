@@ -40,6 +40,7 @@ from worker.render.highlight import runs_of
 from worker.render.outline import Outline
 from worker.render.pictures import Pictures
 from worker.render.placeholders import MergeTags
+from worker.render.shared import OfBlocks
 from worker.render.styles import Styles
 from worker.render.tables import breakable
 from worker.render.tasks import MARKS
@@ -51,8 +52,18 @@ _IN_LIST = 480  # pixels: the widest picture in a list or a quote
 class Prose:
     """Writes the prose of one edition, from top to end; placeholders are asked of its merge tags."""
 
-    def __init__(self, tags: MergeTags, styles: Styles, pictures: Pictures, direction: str = LTR) -> None:
+    def __init__(
+        self,
+        tags: MergeTags,
+        styles: Styles,
+        pictures: Pictures,
+        direction: str = LTR,
+        shared: OfBlocks | None = None,
+    ) -> None:
+        """`shared` holds blocks that another edition of the same text has written already."""
         self._tags = tags
+        self._shared = shared or OfBlocks()
+        self._counted = 0  # headings and footnotes, whose numbers depend on what stands before them
         self._here = styles.turned if direction != LTR and styles.turned else styles
         self._turned = styles if self._here is styles.turned else styles.turned or styles
         self._direction = direction
@@ -66,8 +77,19 @@ class Prose:
         """HTML of prose blocks; each begins with a mark of its line for the guard."""
         made: list[str] = []
         for block in blocks:
-            made.append(f"<!--@{block.line}-->{self._block(block, gap_above or bool(made))}")
+            made.append(f"<!--@{block.line}-->{self._once(block, gap_above or bool(made))}")
         return "".join(made)
+
+    def _once(self, block: Block, later: bool) -> str:
+        """A block, written anew only where it holds a merge tag, a heading or a footnote."""
+        how = (later, self._direction, self._columns)
+        if (written := self._shared.get(block, how)) is not None:
+            return written
+        before = (self._tags.asked, self._counted)
+        made = self._block(block, later)
+        if (self._tags.asked, self._counted) == before:
+            self._shared.keep(block, how, made)
+        return made
 
     def inline(self, nodes: Sequence[Inline]) -> str:
         """HTML of inline nodes."""
@@ -126,6 +148,7 @@ class Prose:
                 return self._picture(source, alt)
 
     def _reference(self, note: Footnote) -> str:
+        self._counted += 1
         again = note.key in self._notes
         self._notes.setdefault(note.key, note)
         number = list(self._notes).index(note.key) + 1
@@ -146,6 +169,7 @@ class Prose:
             case Paragraph(_, children, direction):
                 return f"{self._opened('p', 'p', later, direction)}>{self.inline(children)}</p>"
             case Heading(_, level, children, direction):
+                self._counted += 1
                 tag = f"h{self.outline.heading(level)}"
                 return f'{self._opened(tag, tag, later, direction)} class="head">{self.inline(children)}</{tag}>'
             case Listing() | Quote() | Table():

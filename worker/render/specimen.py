@@ -14,7 +14,7 @@ from worker.domain.issue import Issue
 from worker.domain.launch import Launch
 from worker.domain.publication import Publication
 from worker.domain.subscriber import Plan
-from worker.render.edition import parse, render_edition
+from worker.render.edition import parse, render_both
 from worker.render.gate import cut
 from worker.render.layout import Templates
 from worker.render.scene import Facts, Scene
@@ -59,11 +59,8 @@ def specimens(block: str, sample: Issue, publication: Publication, templates: Te
     Raises RenderError, naming the sample's line or the template's.
     """
     tree = parse(sample)
-    made = {
-        plan: render_edition(tree, Scene(sample, publication, FACTS, plan), templates, "specimen")
-        for plan in Plan
-        if cut(tree, plan).blocks
-    }
+    scenes = {plan: Scene(sample, publication, FACTS, plan) for plan in Plan if cut(tree, plan).blocks}
+    made = render_both(tree, scenes, templates, "specimen")
     if len(made) == len(Plan) and len({one.html for one in made.values()}) == 1:
         yield Specimen(block, tuple(Plan), made[Plan.FREE])
         return

@@ -40,6 +40,7 @@ from worker.render.outline import Outline
 from worker.render.placeholders import MergeTags
 from worker.render.registry import KINDS
 from worker.render.scene import Scene
+from worker.render.shared import OfBlocks
 from worker.render.tables import as_columns, as_records
 from worker.render.tasks import MARKS
 from worker.render.views import View
@@ -49,18 +50,23 @@ __all__ = ["WIDTH", "plain_text", "wrap"]
 _MARKS = {"em": "_", "strong": "*", "s": "~"}
 
 
-def plain_text(tree: Tree, scene: Scene, tags: MergeTags, message: str = "issue") -> str:
+def plain_text(
+    tree: Tree, scene: Scene, tags: MergeTags, message: str = "issue", shared: OfBlocks | None = None
+) -> str:
     """The whole plain text of a cut tree: masthead, letter, notes, footer; ends with a line break.
 
-    `message` says whose masthead, as its template in emails/messages/ does.
+    `message` says whose masthead, as its template in emails/messages/ does; `shared` holds blocks that another edition
+    of the same text has printed already.
     """
-    return _Writer(scene, tags).letter(tree, message)
+    return _Writer(scene, tags, shared or OfBlocks()).letter(tree, message)
 
 
 class _Writer:
-    def __init__(self, scene: Scene, tags: MergeTags) -> None:
+    def __init__(self, scene: Scene, tags: MergeTags, shared: OfBlocks) -> None:
         self._scene = scene
         self._tags = tags
+        self._shared = shared
+        self._counted = 0  # what depends on more than itself: headings, notes, addresses, views
         self._links: dict[str, int] = {}
         self._notes: dict[int, Footnote] = {}
         self._outline = Outline()
@@ -91,7 +97,17 @@ class _Writer:
 
     def blocks(self, blocks: Iterable[Block]) -> list[str]:
         """One string for each block that prints anything."""
-        return [printed for block in blocks if (printed := self._block(block))]
+        return [printed for block in blocks if (printed := self._once(block))]
+
+    def _once(self, block: Block) -> str:
+        """A block, printed anew only where it holds a merge tag, a heading, an address, a note or a view."""
+        if (printed := self._shared.get(block, self._width)) is not None:
+            return printed
+        before = (self._tags.asked, self._counted)
+        printed = self._block(block)
+        if (self._tags.asked, self._counted) == before:
+            self._shared.keep(block, self._width, printed)
+        return printed
 
     def _narrower(self, blocks: Iterable[Block], by: int) -> list[str]:
         self._width -= by
@@ -104,6 +120,7 @@ class _Writer:
             case Paragraph(_, children):
                 return wrap(self._inline(children), width=self._width)
             case Heading(_, level, children):
+                self._counted += 1
                 return self._underlined(self._inline(children), "-" if self._outline.heading(level) == 2 else "·")
             case Listing():
                 return self._listing(block)
@@ -123,6 +140,7 @@ class _Writer:
                 return self._container(block)
 
     def _container(self, block: Container) -> str:
+        self._counted += 1
         look = KINDS[block.name].view
         view = look(block, self._scene) if look else None
         if view is None:
@@ -195,6 +213,7 @@ class _Writer:
             case Break():
                 return "\n"
             case Footnote(key):
+                self._counted += 1
                 self._notes.setdefault(key, node)
                 return f"\u00a0(note\u00a0{list(self._notes).index(key) + 1})"
             case Picture(_, alt):
@@ -211,6 +230,7 @@ class _Writer:
         return self._tags.fill(pieces, Place.TEXT)
 
     def _address(self, target: Pieces) -> str:
+        self._counted += 1
         return self._tags.address(target, Place.TEXT)
 
     def _underlined(self, text: str, line: str) -> str:

@@ -11,7 +11,7 @@ from worker.domain.edition import Edition
 from worker.domain.issue import Issue
 from worker.domain.publication import Publication
 from worker.domain.subscriber import Plan
-from worker.render.edition import Facts, Scene, mjml_of, parse, render_edition
+from worker.render.edition import Facts, Scene, mjml_of, parse, render_both
 from worker.render.layout import Templates
 from worker.render.links import Signer
 from worker.render.merge import MergeWriter
@@ -37,14 +37,13 @@ def render_files(
     tree = parse(issue)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for plan in Plan:
-        scene = Scene(issue, publication, facts, plan)
-        edition = render_edition(tree, scene, templates, message)
+    scenes = {plan: Scene(issue, publication, facts, plan) for plan in Plan}
+    for plan, edition in render_both(tree, scenes, templates, message).items():
         filled = fill_in(edition, recipient, signer, facts.base_url)
         facts_of = _facts(edition, filled)
         (folder / f"{plan}.html").write_text(filled["html"], encoding="utf-8")
         (folder / f"{plan}.txt").write_text(filled["text"], encoding="utf-8")
-        (folder / f"{plan}.mjml").write_text(mjml_of(tree, scene, templates, message), encoding="utf-8")
+        (folder / f"{plan}.mjml").write_text(mjml_of(tree, scenes[plan], templates, message), encoding="utf-8")
         (folder / f"{plan}.json").write_text(
             json.dumps(facts_of, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
         )

@@ -16,7 +16,7 @@ from worker.domain.edition import Edition
 from worker.domain.subscriber import Plan
 from worker.errors import SourceError
 from worker.render.blocks import Block, Code, CodeBlock, Text
-from worker.render.edition import Scene, parse, render_edition
+from worker.render.edition import Scene, parse, render_both
 from worker.render.gate import cut
 from worker.render.links import Signer
 from worker.render.merge import MergeWriter
@@ -97,7 +97,7 @@ def look(given: Input, with_preflight: bool = False) -> Iterator[str]:
     try:
         tree = parse(issue)
         scenes = {plan: Scene(issue, publication, facts, plan) for plan in Plan}
-        editions = {plan: render_edition(tree, scene, templates(), "notice") for plan, scene in scenes.items()}
+        editions = render_both(tree, scenes, templates(), "notice")
     except SourceError as wrong:
         if not (wrong.file and wrong.line):
             yield f"refused without file and line: {wrong}"

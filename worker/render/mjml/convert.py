@@ -7,6 +7,7 @@ child process, never inside the web server.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from mjml import mjml2html
 
@@ -14,18 +15,22 @@ from worker.errors import RenderError
 from worker.render.mjml.fold import fold
 from worker.render.mjml.guard import Guarded, guard
 from worker.render.mjml.slim import slim
+from worker.render.shared import Shared
 
 _POSITION = re.compile(r"(\d+)\.\.(\d+)|position (\d+)")
 
 
 def to_html(mjml: str, file: str) -> str:
     """The finished HTML of a trusted MJML source. RenderError with `file` and the author's line where it can be told."""
-    return to_bytes(mjml, file).decode()
+    return to_bytes([mjml], file).decode()
 
 
-def to_bytes(mjml: str, file: str) -> bytes:
-    """The same in UTF-8, for what goes on with it: one emoji makes every letter of a str four times as large."""
-    guarded = guard(mjml, file)
+def to_bytes(mjml: Sequence[str], file: str, shared: Shared | None = None) -> bytes:
+    """The same in UTF-8, for what goes on with it: one emoji makes every letter of a str four times as large.
+
+    `mjml` in its parts, as guard() takes them; `shared` holds sections that were guarded for another edition.
+    """
+    guarded = guard(mjml, file, shared.guarded if shared else None)
     try:
         # fonts={} keeps MRML from adding a link to Google's fonts for stacks with Roboto in them.
         html = mjml2html(guarded.source, disable_comments=True, fonts={})

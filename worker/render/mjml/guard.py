@@ -10,11 +10,13 @@ author's file; such marks and comments are dropped, so no comment can land betwe
 from __future__ import annotations
 
 import re
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from worker.errors import RenderError
 from worker.render.mjml.allowed import HTML, INLINE, MJML, PARENTS, VOID, WORDED
+from worker.render.shared import GuardedSection
 
 DEEPEST = 100
 
@@ -62,9 +64,14 @@ class Guarded:
         return line or None
 
 
-def guard(mjml: str, file: str) -> Guarded:
-    """The MJML made safe. RenderError names `file` and, where a mark tells it, the author's line."""
-    return _Guard(file).run(mjml)
+def guard(mjml: str | Sequence[str], file: str, known: MutableMapping[str, GuardedSection] | None = None) -> Guarded:
+    """The MJML made safe. RenderError names `file` and, where a mark tells it, the author's line.
+
+    In parts: what stands before the sections, each section, what stands after them. A section in `known` is not looked at
+    again; one that is new is added to it.
+    """
+    parts = [mjml] if isinstance(mjml, str) else mjml
+    return _Guard(file).run(parts, {} if known is None else known)
 
 
 class _Guard:
@@ -74,17 +81,35 @@ class _Guard:
         self._file = file
         self._line: int | None = None
         self._open: list[str] = [""]
+        self._words = ""  # the MJML tag whose words we are in, if any
 
-    def run(self, mjml: str) -> Guarded:
+    def run(self, parts: Sequence[str], known: MutableMapping[str, GuardedSection]) -> Guarded:
+        """Part by part. Between two of them every section is closed, so what a section becomes depends on it alone."""
+        made = Guarded()
+        for number, part in enumerate(parts):
+            before, marks = len(made.parts), len(made.marks)
+            if section := known.get(part):
+                made.parts += section.parts
+                made.marks += [(at + before, line) for at, line in section.marks]
+                self._line = section.marks[-1][1] or None if section.marks else self._line
+                continue
+            opened = list(self._open)
+            self._part(part if number else part.lstrip("\ufeff \r\n\t"), made)
+            if self._open == opened and not self._words:
+                marks_here = [(at - before, line) for at, line in made.marks[marks:]]
+                known[part] = GuardedSection(made.parts[before:], marks_here)
+        if len(self._open) > 1:
+            raise self._wrong(f"<{self._open[-1]}> is never closed", "close it in the template")
+        return made
+
+    def _part(self, mjml: str, made: Guarded) -> None:
         """One loop over all tokens, written out: a letter has a thousand, and each call would cost more than its work."""
         if bad := _UNPRINTABLE.search(mjml):
             raise self._wrong(f"the character U+{ord(bad[0]):04X} cannot be printed", "delete it")
-        made = Guarded()
         add, opened = made.parts.append, self._open
-        words = ""  # the MJML tag whose words we are in, if any
-        plain = False  # and whether they are ordinary ones
+        words = self._words
+        plain = words != "" and words not in _ODD_WORDS  # ordinary words
         inline_before = False  # the tag just passed was an inline one
-        mjml = mjml.lstrip("\ufeff \r\n\t")
         for line, comment, tag, name, text, _bare in _TOKEN.findall(mjml):
             if text:
                 if not plain:
@@ -128,9 +153,7 @@ class _Guard:
                     words, plain = name, name not in _ODD_WORDS
                 elif name == "pre":
                     plain = False
-        if len(opened) > 1:
-            raise self._wrong(f"<{opened[-1]}> is never closed", "close it in the template")
-        return made
+        self._words = words
 
     def _odd_text(self, text: str, words: str) -> str:
         """Text where there should be none, in a style sheet, in the title, or in <pre>."""
