@@ -13,6 +13,7 @@ from worker.config import load_settings, project_folder
 from worker.context import Context
 from worker.queue.hints import enqueue_hints, fresh_window
 from worker.queue.stopping import deferred_stop
+from worker.usecases.end_plans import end_every_due_plan
 from worker.usecases.lift_suppressions import lift_suppressions as lift
 from worker.usecases.plan_mailing import plan_mailing as plan
 from worker.usecases.push_suppressions import push_suppressions as push
@@ -27,6 +28,7 @@ from worker.usecases.take_signups import take_signups as take
 def plan_mailing(mailing_id: int) -> None:
     """Render a mailing's editions and freeze its audience."""
     context = _context()
+    end_every_due_plan(context.engine, context.publication.slot.zone)
     due = plan(context.engine, mailing_id, context.prepare, datetime.now(UTC), context.publication.late.grace)
     enqueue_hints(context.queue, due, window=fresh_window())
 

@@ -118,8 +118,8 @@ def end_plans(connection: Connection, subscriber_id: int, zone: str, now: dateti
     return rederive(connection, subscriber_id, zone, now)
 
 
-def plans_past_their_end(connection: Connection, now: datetime, most: int) -> Sequence[int]:
-    """The ids of subscribers whose paid time may have ended, the earliest first."""
+def plans_past_their_end(connection: Connection, now: datetime, most: int | None) -> Sequence[int]:
+    """The ids of subscribers whose paid time may have ended, the earliest first; `most` None: all of them."""
     query = (
         select(subscribers.c.id)
         .where(
