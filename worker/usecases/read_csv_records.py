@@ -42,7 +42,7 @@ def each_record(
             number += 1
             continue
         taken = [first]
-        while _is_open(taken) and len(taken) < most_lines:
+        while is_open(taken) and len(taken) < most_lines:
             more = waiting.popleft() if waiting else next(lines, "")
             if not more:
                 break
@@ -60,7 +60,7 @@ def each_record(
 def _take_apart(taken: Sequence[str], delimiter: str, number: int, width: int | None) -> tuple[list[Record], str]:
     if len(taken[0]) >= LINE_LIMIT:
         return [], f"the line is longer than {LINE_LIMIT:,} characters"
-    if _is_open(taken):
+    if is_open(taken):
         return [], _OPEN
     records, before = [], 0
     reader = csv.reader(taken, delimiter=delimiter)
@@ -85,5 +85,6 @@ def _swallowed(taken: Sequence[str], records: Sequence[Record], delimiter: str, 
     )
 
 
-def _is_open(lines: Sequence[str]) -> bool:
+def is_open(lines: Sequence[str]) -> bool:
+    """Whether a quotation mark in these lines waits for the one that closes it."""
     return sum(line.count('"') for line in lines) % 2 == 1

@@ -21,7 +21,7 @@ from worker.usecases.import_formats import recognise, require_columns_once
 from worker.usecases.import_formats.form import Cells, Format, Header, Reader, column_name
 from worker.usecases.import_rows import ReadRow, RefusedRow
 from worker.usecases.read_cells import clean
-from worker.usecases.read_csv_records import DELIMITERS, RECORD_LINES, each_record
+from worker.usecases.read_csv_records import DELIMITERS, RECORD_LINES, each_record, is_open
 from worker.usecases.read_text_file import LINE_LIMIT, FileForm, each_line, look_at_file, open_lines
 
 #: The column a file of refused rows has besides its own; it is not read.
@@ -48,7 +48,7 @@ class OpenedList:
     def __init__(self, name: str, file: FileForm, text: IO[str], mapping: Mapping[str, str] | None) -> None:
         self.size = file.size
         self._name, self._text, self._encoding = name, text, file.encoding
-        self._lines = each_line(text)
+        self._lines: Iterator[str] = each_line(text)
         self._mapping = mapping
         self._line = 0  # how many were taken
         first = self._next_filled()
@@ -158,15 +158,27 @@ class OpenedList:
             given = first.strip("\r\n").strip('"')[4:5] or "\t"
             first = self._next_filled()
         taken = [first]
-        while sum(line.count('"') for line in taken) % 2 and len(taken) < RECORD_LINES:
-            more = next(self._lines, "")
+        while is_open(taken) and len(taken) < RECORD_LINES and (more := next(self._lines, "")):
             self._line += 1
             taken.append(more)
         for delimiter in given or DELIMITERS:
-            names = _header_cells(taken, delimiter)
+            names, lines = _header_cells(taken, delimiter)
             if recognise(self._header(names), self._mapping):
+                self._keep_rows(taken, lines)
                 return delimiter, names
-        raise self._not_known(_header_cells(taken, given or max(DELIMITERS, key=first.count)))
+        raise self._not_known(_header_cells(taken, given or max(DELIMITERS, key=first.count))[0])
+
+    def _keep_rows(self, taken: Sequence[str], lines: int) -> None:
+        """Give back what was read ahead and is no part of the header. SourceError where a header has taken rows into it."""
+        if lines > 1 and (is_open(taken[:lines]) or any("@" in line for line in taken[1:lines])):
+            raise SourceError(
+                "a quotation mark is opened in the header and not closed",
+                file=self._name,
+                line=self._line - len(taken) + 1,
+                fix="close it, or take it out",
+            )
+        self._lines = chain(taken[lines:], self._lines)
+        self._line -= len(taken) - lines
 
     def _header(self, names: Sequence[str]) -> Header:
         kept = [one for one in map(column_name, names) if one != _WHY]
@@ -205,13 +217,15 @@ def open_list(path: Path, mapping: Mapping[str, str] | None = None, name: str = 
         yield OpenedList(name or path.name, form, text, mapping)
 
 
-def _header_cells(taken: Sequence[str], delimiter: str) -> list[str]:
+def _header_cells(taken: Sequence[str], delimiter: str) -> tuple[list[str], int]:
+    """The cells of the first record, and how many lines it has."""
     if len(taken[0]) >= LINE_LIMIT:
-        return []
+        return [], 0
+    reader = csv.reader(taken, delimiter=delimiter)
     try:
-        return next(csv.reader(taken, delimiter=delimiter), [])
+        return next(reader, []), reader.line_num
     except csv.Error:
-        return []
+        return [], 0
 
 
 def _too_many(cells: Sequence[str], width: int) -> str:

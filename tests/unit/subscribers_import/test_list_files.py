@@ -132,6 +132,23 @@ def test_quotes_over_several_lines_are_one_record_and_a_forgotten_one_is_not():
     ]
 
 
+def test_an_inch_mark_in_the_header_takes_no_row_with_it():
+    _form, rows = read(b'email,height 5"\na@example.com,A\nb@example.com,5"\nc@example.com,C\n')
+    assert [(row.line, isinstance(row, SubscriberRow)) for row in rows] == [(2, True), (3, False), (4, True)]
+
+
+@pytest.mark.parametrize("rows", [["a@example.com,A"], ["a@example.com,A", 'b@example.com,"B'], ["x@example.com,X"] * 30])
+def test_a_quotation_mark_left_open_in_the_header_stops_the_file_before_it_swallows_anybody(rows):
+    with pytest.raises(SourceError, match="quotation mark") as wrong:
+        read("", 'email,"name', *rows)
+    assert wrong.value.line == 2
+
+
+def test_a_header_over_several_lines_is_one():
+    form, [row] = read(b'"E-mail","Full\nname"\na@example.com,Ada\n')
+    assert (form.header, row.line, row.name) == (("E-mail", "Full\nname"), 3, "Ada")
+
+
 @pytest.mark.parametrize(
     ("content", "word"),
     [
