@@ -6,6 +6,7 @@ Puts together encoding, delimiter, header, format and cells. Touches no database
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,6 +79,7 @@ class OpenedList:
         columns = self._columns
         most = RECORD_LINES
         change, skipped, width = clean, self._skipped, len(columns)
+        same_names = frozenset(name for name, times in Counter(columns).items() if times > 1)
         if self._format.keeps_text:
             change, most = unguard, _OWN_RECORD_LINES
         records = each_record(
@@ -92,6 +94,8 @@ class OpenedList:
                 continue
             wrong = self._unusable(text) or _too_many(cells, width)
             named = {name: change(cell) for name, cell in zip(columns, cells, strict=False)}
+            if same_names:
+                named |= _joined(same_names, columns, cells)
             kept = cells if skipped is None else [cell for place, cell in enumerate(cells) if place != skipped]
             yield self._row(line, named, wrong, kept, raw)
 
@@ -100,7 +104,10 @@ class OpenedList:
             if text.isspace():
                 continue
             try:
-                named = {column_name(key): _as_cell(value) for key, value in _object(text).items()}
+                given = _object(text)
+                named = {column_name(key): _as_cell(value) for key, value in given.items()}
+                if len(named) < len(given):
+                    raise ValueError("has one column twice, in two spellings")
             except ValueError as broken:
                 yield RefusedRow(line, "", str(broken), None, text)
                 continue
@@ -226,6 +233,15 @@ def _header_cells(taken: Sequence[str], delimiter: str) -> tuple[list[str], int]
         return next(reader, []), reader.line_num
     except csv.Error:
         return [], 0
+
+
+def _joined(same_names: frozenset[str], columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    """The cells of columns that have one name, or none, each on a line: none hides what another one says."""
+    lines: dict[str, dict[str, None]] = {name: {} for name in same_names}
+    for name, cell in zip(columns, cells, strict=False):
+        if name in same_names and (text := clean(cell)):
+            lines[name][text] = None
+    return {name: "\n".join(found) for name, found in lines.items()}
 
 
 def _too_many(cells: Sequence[str], width: int) -> str:

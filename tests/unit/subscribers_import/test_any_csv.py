@@ -85,6 +85,21 @@ def test_a_cell_that_says_no_in_any_column_stops_its_row(word):
     assert '"state"' in rows[0].reason
 
 
+@pytest.mark.parametrize("header", ["email,,notes", "email,state,state", "email,state,STATE ", "email,,"])
+@pytest.mark.parametrize("cells", ["Unsubscribed,", ",bounced", "opted out,Ada"])
+def test_a_cell_that_says_no_is_seen_under_no_name_and_beside_a_column_of_the_same_name(header, cells):
+    _form, [row, other] = read(header, f"a@example.com,{cells}", "b@example.com,x,y")
+    assert (stands(row), stands(other)) == ("refused", None)
+
+
+def test_an_object_with_a_column_in_two_spellings_is_refused():
+    _form, rows = read(
+        '{"email": "a@example.com", "status": "active"}',
+        '{"email": "b@example.com", "status": "unsubscribed", "Status": "active"}',
+    )
+    assert [stands(row) for row in rows] == ["confirmed", "refused"]
+
+
 @pytest.mark.parametrize(
     ("column", "cell", "stood"),
     [

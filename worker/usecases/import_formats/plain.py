@@ -85,7 +85,7 @@ def _prepare(header: Header, given: Mapping[str, str]) -> Reader:
             fix="spell it as there",
         )
     _one_each(header, fields)
-    unread = [name for name in header.names if name and name not in fields]
+    unread = [name for name in dict.fromkeys(header.names) if name not in fields]
     for name in unread:
         if _TELLING.search(name):
             raise SourceError(
@@ -94,16 +94,23 @@ def _prepare(header: Header, given: Mapping[str, str]) -> Reader:
                 line=1,
                 fix=f'say what it is: --map "{name}=status", =subscribed, =unsubscribed (true means no mail) or =ignore',
             )
-    column = {field: name for name, field in fields.items()}
-    silent = not {"status", "subscribed", "unsubscribed", "unsubscribed_at"} & column.keys()
+    column_of = {field: name for name, field in fields.items()}
+    silent = not {"status", "subscribed", "unsubscribed", "unsubscribed_at"} & column_of.keys()
 
     def read(line: int, cells: Cells) -> SubscriberRow:
         for name in unread:
-            if word_of(cells.get(name, "")) in NOT_SUBSCRIBED:
-                raise ValueError(f'the column "{name}" says {word_of(cells[name])}; map it, or map it to {IGNORE}')
-        return _row(line, {field: cells.get(name, "") for field, name in column.items()}, silent)
+            if no := _says_no(cells.get(name, "")):
+                column = f'the column "{name}"' if name else "a column without a name"
+                raise ValueError(f"{column} says {no}; map it, or map it to {IGNORE}")
+        return _row(line, {field: cells.get(name, "") for field, name in column_of.items()}, silent)
 
     return read
+
+
+def _says_no(cell: str) -> str:
+    """The word in a cell that says they must not be mailed, if there is one; columns of one name are read as lines of one."""
+    words = (word_of(cell), *(map(word_of, cell.splitlines()) if "\n" in cell else ()))
+    return next((word for word in words if word in NOT_SUBSCRIBED), "")
 
 
 def _one_each(header: Header, fields: Mapping[str, str]) -> None:
