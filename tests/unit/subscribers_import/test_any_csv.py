@@ -68,6 +68,13 @@ def test_a_mapping_to_a_column_that_is_not_there_is_named():
         "E-mail disabled at",
         "Blocklisted",
         "Spam",
+        "Accepts Email Marketing",
+        "isSubscribed",
+        "emailOptOut",
+        "EmailStatus",
+        "doNotEmail",
+        "Newsletter",
+        "deleted_at",
     ],
 )
 def test_a_column_that_may_say_no_stops_the_file_until_it_is_explained(column):
@@ -76,6 +83,12 @@ def test_a_column_that_may_say_no_stops_the_file_until_it_is_explained(column):
     assert "--map" in wrong.value.fix
     _form, [row] = read(f"email,{column}", "a@example.com,x", mapping={column: "ignore", "email": "address"})
     assert row.status is None
+
+
+@pytest.mark.parametrize("column", ["state", "options", "subscriber id", "notes", "city", "adopted", "company"])
+def test_a_column_that_says_nothing_of_it_stops_nothing(column):
+    _form, [row] = read(f"email,{column}", "a@example.com,x")
+    assert row.address == "a@example.com"
 
 
 @pytest.mark.parametrize("word", sorted(NOT_SUBSCRIBED))

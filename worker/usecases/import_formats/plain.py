@@ -47,10 +47,12 @@ _ALSO = {
     ),
 }
 # Words in a column's name that may be about who must not be mailed. `state` is not among them: its cells are looked at.
+# Parts of words, for programs write `isSubscribed` and `emailOptIn`; one too many costs the author an `=ignore`.
 _TELLING = re.compile(
-    r"\b(?:status|subscribed|unsub\w*|opt(?:ed)? ?(?:in|out)|optin|optout|bounced?|cleaned|complain\w*|spam|abuse|disabled"
-    r"|inactive|active|blocked|block ?list\w*|black ?list\w*|suppress\w*|do not (?:e ?mail|contact|mail)|consent|gdpr|confirmed"
-    r"|abgemeldet|désabonné|désinscrit|baja|disiscritto)\b"
+    r"status|subscribed|unsub|opt(?:ed)? ?(?:in|out)|bounce|cleaned|complain|spam|abuse|disabled|active|blocked|block ?list"
+    r"|black ?list|suppress|do ?not ?(?:e ?mail|contact|mail)|consent|gdpr|confirmed|verified|marketing|permission"
+    r"|accept|agree|newsletter|mailable|deleted|removed|cancel|\bno ?(?:e ?)?mail|abgemeldet|désabonné|désinscrit|\bbaja\b"
+    r"|disiscritto"
 )
 
 
