@@ -200,7 +200,7 @@ def test_progress_is_told_and_adds_up(engine):
 
 
 def test_two_imports_of_one_list_at_once_add_everybody_once(engine):
-    header, rows = "address,name,status,tags", [f"r{number}@example.com,R,,a;b" for number in range(1_500)]
+    header, rows = "address,name,status,tags", [f"r{number}@example.com,R,confirmed,a;b" for number in range(1_500)]
     rows += [f"left{number}@example.com,L,unsubscribed," for number in range(50)]
     with ThreadPoolExecutor(2) as pool:
         reports = list(pool.map(lambda lines: load(engine, header, *lines), [rows, rows[::-1]]))

@@ -105,6 +105,30 @@ def test_a_cell_that_says_no_is_seen_under_no_name_and_beside_a_column_of_the_sa
     assert (stands(row), stands(other)) == ("refused", None)
 
 
+@pytest.mark.parametrize("column", ["status", "subscribed", "unsubscribed", "Opted out"])
+def test_a_blank_cell_in_a_column_about_consent_is_no_consent(column):
+    _form, [row] = read(f"email,{column}", "a@example.com,")
+    assert (stands(row), row.unsaid) == ("pending", True)
+
+
+def test_a_blank_date_of_leaving_says_that_they_have_not_left():
+    _form, [row, gone] = read("email,unsubscribed_at", "a@example.com,", "b@example.com,2024-01-05")
+    assert (stands(row), stands(gone)) == (None, "unsubscribed")
+
+
+@pytest.mark.parametrize(
+    ("column", "no"), [("unsubscribed_at", "2024-02-01"), ("opted_out", "true"), ("subscribed", "no")]
+)
+def test_a_list_with_a_second_word_on_consent_is_not_taken_for_kit_s_where_nobody_reads_it(column, no):
+    form, [row] = read(f"email,first_name,created_at,status,{column}", f"a@example.com,Ada,2024-01-05,active,{no}")
+    assert (form.format, stands(row)) == ("csv", "unsubscribed")
+
+
+def test_a_list_like_kit_s_with_a_column_that_may_say_no_is_stopped():
+    with pytest.raises(SourceError, match="may say who must not be mailed"):
+        read("email,first_name,created_at,status,is_active", "a@example.com,Ada,2024-01-05,active,no")
+
+
 def test_an_object_with_a_column_in_two_spellings_is_refused():
     _form, rows = read(
         '{"email": "a@example.com", "status": "active"}',

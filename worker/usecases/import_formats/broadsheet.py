@@ -36,6 +36,7 @@ def _row(line: int, cells: Cells) -> SubscriberRow:
     reason = _reason(cells)
     if word == SUPPRESSED:
         return _suppression(line, cells, reason)
+    unsaid = not word and reason is None  # we leave no status blank: somebody's hand did
     return SubscriberRow(
         line=line,
         address=read_address(clean(cells.get("address", ""))),
@@ -43,8 +44,9 @@ def _row(line: int, cells: Cells) -> SubscriberRow:
         plan=read_plan(clean(cells.get("plan", ""))),
         plan_source=cells.get("plan source", ""),
         plan_ends_at=_moment(cells, "plan ends at"),
-        status=_status(word),
+        status=SubscriberStatus.PENDING if unsaid else _status(word),
         reason=reason,
+        unsaid=unsaid,
         left_at=_moment(cells, "suppressed at"),
         tags=read_tags(cells.get("tags", "")),
         language=read_language(clean(cells.get("language", ""))),

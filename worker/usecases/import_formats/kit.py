@@ -6,6 +6,7 @@ Traps: `inactive` is somebody who never confirmed; `cancelled` left; `cold` is n
 from __future__ import annotations
 
 from worker.usecases.import_formats.form import Cells, Format, Header, Reader, full_name
+from worker.usecases.import_formats.plain import CONSENT_FIELDS, fields_of, may_say_no
 from worker.usecases.import_rows import SubscriberRow
 from worker.usecases.read_cells import read_address, read_moment, read_tags
 from worker.usecases.read_consent import PENDING, UNSAID, WORDS, Consent, read_consent
@@ -39,10 +40,14 @@ def _prepare(header: Header) -> Reader:
 
 
 def _fits(header: Header) -> bool:
+    """Few columns tell it, so a list with another word on who may be mailed is not taken for Kit's: nobody would read that."""
+    others = header.having - {*_STATE, "created at"}
     return (
         {"first name", "created at"} <= header.having
         and any(name in header.having for name in _ADDRESS)
         and any(name in header.having for name in _STATE)
+        and not any(may_say_no(name) for name in others)
+        and CONSENT_FIELDS.isdisjoint(fields_of(Header(tuple(sorted(others)), header.file), {}).values())
     )
 
 

@@ -24,7 +24,7 @@ from worker.usecases.read_cells import (
     read_yes,
     read_zone,
 )
-from worker.usecases.read_consent import LEFT, NOT_SUBSCRIBED, YES, Consent, read_consent, word_of
+from worker.usecases.read_consent import LEFT, NOT_SUBSCRIBED, UNSAID, YES, Consent, read_consent, word_of
 
 IGNORE = "ignore"
 #: What a column may be mapped to.
@@ -33,6 +33,7 @@ FIELDS = (
     *("unsubscribed", "unsubscribed_at", "tags", "language", "zone", "country", "joined", "stripe_id", "referrer"),
     *("consent", IGNORE),
 )
+CONSENT_FIELDS = frozenset({"status", "subscribed", "unsubscribed", "unsubscribed_at"})
 _ALSO = {
     **{column_name(name): name for name in FIELDS if name != IGNORE},
     **dict.fromkeys(("email", "email address", "e mail", "e mail address", "mail"), "address"),
@@ -66,6 +67,11 @@ def plain_format(mapping: Mapping[str, str] | None = None) -> Format:
     return Format("csv", lambda header: "address" in fields_of(header, given).values(), prepare, frozenset())
 
 
+def may_say_no(name: str) -> bool:
+    """Whether a column of this name, if nobody explains it, may be about who must not be mailed."""
+    return _TELLING.search(name) is not None
+
+
 def fields_of(header: Header, given: Mapping[str, str]) -> dict[str, str]:
     """Column -> field; a mapped column's own name no longer counts, and neither does another one for the same field."""
     taken = set(given.values())
@@ -89,7 +95,7 @@ def _prepare(header: Header, given: Mapping[str, str]) -> Reader:
     _one_each(header, fields)
     unread = [name for name in dict.fromkeys(header.names) if name not in fields]
     for name in unread:
-        if _TELLING.search(name):
+        if may_say_no(name):
             raise SourceError(
                 f'the column "{name}" may say who must not be mailed, and it is not known here',
                 file=header.file,
@@ -97,7 +103,7 @@ def _prepare(header: Header, given: Mapping[str, str]) -> Reader:
                 fix=f'say what it is: --map "{name}=status", =subscribed, =unsubscribed (true means no mail) or =ignore',
             )
     column_of = {field: name for name, field in fields.items()}
-    silent = not {"status", "subscribed", "unsubscribed", "unsubscribed_at"} & column_of.keys()
+    silent = not CONSENT_FIELDS & column_of.keys()
 
     def read(line: int, cells: Cells) -> SubscriberRow:
         for name in unread:
@@ -132,6 +138,8 @@ def _row(line: int, cells: Cells, silent: bool) -> SubscriberRow:
     get: Callable[[str, str], str] = cells.get
     left_at = read_moment(get("unsubscribed_at", ""), "unsubscribed_at")
     consent = Consent() if silent else _consent(cells, left_at)
+    if consent == Consent() and {"status", "subscribed", "unsubscribed"} & cells.keys():
+        consent = UNSAID  # somebody asked, and there is no answer; a blank date of leaving is one
     first = f"{get('first_name', '')} {get('last_name', '')}".strip()
     return SubscriberRow(
         line=line,
@@ -142,6 +150,7 @@ def _row(line: int, cells: Cells, silent: bool) -> SubscriberRow:
         plan_ends_at=read_moment(get("plan_ends", ""), "the end of the plan"),
         status=consent.status,
         reason=consent.reason,
+        unsaid=consent.unsaid,
         left_at=left_at if consent.reason else None,
         tags=read_tags(get("tags", "")),
         language=read_language(get("language", "")),
