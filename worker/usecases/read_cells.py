@@ -14,6 +14,7 @@ from functools import lru_cache
 import orjson
 from email_validator import EmailNotValidError, validate_email
 
+from worker.domain.address import address_key
 from worker.domain.calendar import zone_exists
 from worker.domain.subscriber import Plan
 
@@ -83,7 +84,8 @@ def read_address(text: str) -> str:
         return text
     try:
         validate_email(text, check_deliverability=False, test_environment=True)
-    except EmailNotValidError as wrong:
+        address_key(text)  # the library goes by IDNA 2008, who is who by that of 2003: some domains are none there
+    except (EmailNotValidError, ValueError) as wrong:
         raise ValueError(f"the address cannot be used: {wrong}") from None
     return text
 

@@ -189,6 +189,20 @@ def test_of_two_rows_for_one_address_the_later_finds_what_the_earlier_wrote(engi
     assert find(engine, "a@example.com").name == "A"
 
 
+def test_a_domain_that_is_one_by_the_newer_rules_alone_costs_its_row_and_no_other(engine):
+    report = load(engine, "address", "a@\u05e9\u05dc\u05d5\u05dd1.test", "b@example.com")
+    assert (report.counts, report.refused[0].line) == ({"added": 1, "refused": 1}, 2)
+
+
+def test_a_code_that_is_no_code_costs_its_row_and_names_nobody(engine):
+    header = "address,status,referral_code,suppressed,suppression_evidence,merged_into"
+    load(engine, "address", "a@example.com", "b@example.com")
+    rows = [",erased,a@example.com,,,b@example.com", ",erased,x@,,,b@example.com", "c@example.com,confirmed,../x,,,"]
+    report = load(engine, header, *rows)
+    assert [(row.line, "referral code" in row.reason) for row in report.refused] == [(2, True), (3, True), (4, True)]
+    assert find(engine, "a@example.com").merged_into is None
+
+
 def test_progress_is_told_and_adds_up(engine):
     told = []
     rows = [f"r{number}@example.com" for number in range(2_500)]

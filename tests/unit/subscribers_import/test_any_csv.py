@@ -32,6 +32,11 @@ def test_a_mapping_may_be_in_a_file(tmp_path):
     assert read_mapping([str(path)]) == {"E-Mail=of reader": "address", "Gone": "unsubscribed"}
 
 
+def test_a_mapping_of_many_columns_is_not_taken_for_the_name_of_a_file():
+    given = ",".join([*(f"Some column {number}=ignore" for number in range(40)), "Mail=address"])
+    assert len(read_mapping([given])) == 41
+
+
 def test_a_mapped_column_wins_over_one_that_only_has_the_name():
     _form, [row] = read("email,Work mail", "home@example.com,work@example.com", mapping={"Work mail": "address"})
     assert row.address == "work@example.com"
@@ -258,6 +263,7 @@ def test_an_address_is_taken_as_written(text):
         "a@example.com, b@example.com",
         "Ada <a@example.com>",
         "a@-example.com",
+        "a@\u05e9\u05dc\u05d5\u05dd1.test",
         "a@1.2.3.4",
     ],
 )

@@ -5,6 +5,7 @@ Cells come as they stand: the padding of a text is part of it. Nothing is made u
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from worker.domain.address import address_key
@@ -26,6 +27,7 @@ from worker.usecases.read_cells import (
     shown,
 )
 
+_CODE = re.compile(r"[A-Za-z0-9]{1,64}")
 _STATUSES = (SubscriberStatus.CONFIRMED, SubscriberStatus.PENDING, SubscriberStatus.UNSUBSCRIBED)
 
 
@@ -58,7 +60,7 @@ def _row(line: int, cells: Cells) -> SubscriberRow:
         consent=cells.get("consent", ""),
         wants=_wants(clean(cells.get("wants", ""))),
         paused_until=_moment(cells, "paused until"),
-        referral_code=clean(cells.get("referral code", "")),
+        referral_code=_code(cells),
         source=cells.get("source", ""),
         evidence=cells.get("suppression evidence", ""),
         confirmed_at=_moment(cells, "confirmed at"),
@@ -68,7 +70,7 @@ def _row(line: int, cells: Cells) -> SubscriberRow:
 
 
 def _erased(line: int, cells: Cells) -> SubscriberRow:
-    code = clean(cells.get("referral code", ""))
+    code = _code(cells)
     if not code:
         raise ValueError("an erased record is known by its referral code, and there is none")
     return SubscriberRow(
@@ -120,6 +122,14 @@ def _wants(text: str) -> Wants | None:
     if text and text not in set(Wants):
         raise ValueError(f"wants is one of {', '.join(Wants)}")
     return Wants(text) if text else None
+
+
+def _code(cells: Cells) -> str:
+    """A code goes into links, and stands for somebody beside addresses, so it is letters and digits alone."""
+    code = clean(cells.get("referral code", ""))
+    if code and not _CODE.fullmatch(code):
+        raise ValueError(f'the referral code "{shown(code)}" is not one of letters and digits')
+    return code
 
 
 def _links(cells: Cells) -> Links | None:
