@@ -29,9 +29,16 @@ def read_mapping(given: Sequence[str]) -> dict[str, str] | None:
 
 def _pairs(words: str) -> list[tuple[str, str]]:
     path = Path(words)
-    if "=" not in words or path.is_file():
+    if "=" not in words or _is_file(path):
         return [_pair(line, words) for line in _lines(path)]
     return [_pair(part, "") for part in words.split(",") if part.strip()]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # too long for a file's name: they are columns
+        return False
 
 
 def _lines(path: Path) -> list[str]:
