@@ -41,6 +41,8 @@ def export_list(
         return
     if not out.parent.is_dir():
         raise UsageError(f"there is no folder {out.parent}", fix="make it, or name another")
+    if out.exists() and not out.is_file():  # the file takes its name's place when it is whole: never a device's
+        raise UsageError(f"{out} is no file", fix="name one; --out - is standard output")
     with (
         Progress(TextColumn("exporting {task.completed:,} rows"), console=err, transient=True) as bar,
         whole_file(out) as file,

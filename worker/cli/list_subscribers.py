@@ -115,6 +115,8 @@ def _run(
 def _refused_target(given: Path | None, file: Path) -> Path:
     """Where refused rows go. Looked at before the import, which must not stop in its midst because of it."""
     target = given or free_name(Path("standard-input.csv") if str(file) == "-" else file)
+    if target.exists():
+        raise UsageError(f"{target} is there already", fix="mend and import it, or name another: --refused FILE")
     if not os.access(target.parent, os.W_OK):
         raise UsageError(f"{target.parent} cannot be written to", fix="say where refused rows go: --refused FILE")
     return target

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import sys
 
 import pytest
@@ -76,6 +77,24 @@ def test_refused_rows_are_mended_in_their_file_and_imported_as_it_is(on, file):
 def test_a_file_that_is_being_mended_is_not_written_over(on, file):
     names = [on("subscribers", "import", file, "--json").json["refused_file"] for _ in range(2)]
     assert [name.rpartition("/")[2] for name in names] == ["readers.refused.csv", "readers.refused-2.csv"]
+
+
+def test_refused_rows_never_take_the_place_of_a_file_that_is_there(on, file, tmp_path):
+    mended = tmp_path / "mended.csv"
+    mended.write_text("Email\nada@example.com\nnonsense\n", encoding="utf-8")
+    for there in (mended, tmp_path):
+        ended = on("subscribers", "import", mended, "--refused", there)
+        assert (ended.code, "is there already" in ended.err) == (2, True)
+    assert mended.read_text(encoding="utf-8").endswith("nonsense\n")
+
+
+def test_an_export_takes_no_pipe_s_and_no_folder_s_place(on, file, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for there in (pipe, tmp_path):
+        ended = on("subscribers", "export", "--out", there)
+        assert (ended.code, "is no file" in ended.err) == (2, True)
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize(
