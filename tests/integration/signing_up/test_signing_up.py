@@ -133,6 +133,15 @@ def test_a_day_has_an_end_for_all_networks_together(make_post, sqlite_url):
     assert [len(post.mail(f"r{number}@example.com")) for number in range(6)] == [1, 1, 1, 0, 0, 0]
 
 
+def test_one_network_that_asks_too_often_takes_nobody_elses_day(make_post, sqlite_url):
+    post = make_post(sqlite_url, signup_per_day=4, signup_per_network=2)
+    for number in range(9):
+        post.sign_up(f"r{number}@example.com")
+    post.sign_up("ada@example.com", network="203.0.113.9")
+    post.work()
+    assert len(post.mail()) == 1
+
+
 def test_who_fills_in_the_field_that_nobody_sees_is_answered_as_everybody_is_and_not_taken(post):
     answer = post.sign_up(homepage="https://spam.example")
     assert answer.data == post.sign_up("bea@example.com").data
