@@ -88,7 +88,7 @@ def _take(connection: Connection, desk: SignupDesk, signup_id: int, now: datetim
     signup = take_signup(connection, signup_id)
     if signup is None:
         return None
-    subscriber, is_new = _subscriber(connection, signup)
+    subscriber, is_new = _subscriber(connection, signup, now)
     if subscriber.status is SubscriberStatus.PENDING and signup.referral_code:
         credit_referrer(connection, signup.referral_code, subscriber.id, now)
     if not _may_be_asked(connection, subscriber, now):
@@ -98,12 +98,13 @@ def _take(connection: Connection, desk: SignupDesk, signup_id: int, now: datetim
     return _ask(connection, desk, subscriber, now)
 
 
-def _subscriber(connection: Connection, signup: Signup) -> tuple[Subscriber, bool]:
+def _subscriber(connection: Connection, signup: Signup, now: datetime) -> tuple[Subscriber, bool]:
     return add_subscriber(
         connection,
         NewSubscriber(
             address=signup.address,
-            joined_at=signup.asked_at,
+            # The form's host may be ahead of this one: nobody left, or came, after the confirmation they are sent.
+            joined_at=min(signup.asked_at, now),
             name=signup.name,
             status=SubscriberStatus.PENDING,
             source=FORM,

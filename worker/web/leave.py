@@ -3,12 +3,12 @@
 The link alone says who and what, so the POST needs no cookie, no body of a certain form and no redirect: mail
 clients send `List-Unsubscribe=One-Click` as multipart or urlencoded, and whatever they send, they mean to leave.
 What takes it back is a link of its own, shown on the page after leaving alone: the one in the mail, which a forwarded
-letter carries too, subscribes nobody.
+letter carries too, subscribes nobody, nor does pressing it again once they have left.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from flask.typing import ResponseReturnValue
 
@@ -22,6 +22,8 @@ from worker.usecases.undo_leaving import may_undo, undo_leaving
 from worker.usecases.unsubscribe import unsubscribe
 from worker.web.site import Site
 
+_JUST_NOW = timedelta(minutes=1)  # a second press that comes so soon is one hand's, and gets the same page
+
 
 def ask(site: Site, token: str) -> ResponseReturnValue:
     """The page. It changes nothing: scanners open every link of a mail."""
@@ -33,11 +35,11 @@ def leave(site: Site, token: str) -> ResponseReturnValue:
     """Unsubscribe; answers 200 however often it comes."""
     ids = site.read(token, Purpose.UNSUBSCRIBE)
     evidence = f"link:mailing {ids.mailing_id}" if ids.mailing_id else "link"
-    unsubscribe(site.context.engine, ids.subscriber_id, site.now(), evidence)
+    now = site.now()
+    unsubscribe(site.context.engine, ids.subscriber_id, now, evidence)
     _tell_sendgrid(site)
-    return site.page(
-        "left.html", pays=pays(site, ids.subscriber_id), undo_path=_undo_path(site, ids.subscriber_id), left=True
-    )
+    path = _undo_path(site, ids.subscriber_id, since=now - _JUST_NOW)
+    return site.page("left.html", pays=pays(site, ids.subscriber_id), undo_path=path, left=True)
 
 
 def ask_undo(site: Site, token: str) -> ResponseReturnValue:
@@ -69,10 +71,12 @@ def _instant(moment: int) -> datetime:
     return datetime.fromtimestamp(moment if moment < 2**33 else 0, UTC)
 
 
-def _undo_path(site: Site, subscriber_id: int) -> str:
-    """Where the button that takes it back leads; empty where it cannot be."""
+def _undo_path(site: Site, subscriber_id: int, since: datetime | None = None) -> str:
+    """Where the button that takes it back leads; empty where it cannot be, or they left before `since`."""
     subscriber = may_undo(site.context.engine, subscriber_id, site.now())
     if subscriber is None or subscriber.unsubscribed_at is None:
+        return ""
+    if since is not None and subscriber.unsubscribed_at < since:
         return ""
     return site.signer.undo_path(subscriber.id, subscriber.unsubscribed_at)
 

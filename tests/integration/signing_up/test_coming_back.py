@@ -251,6 +251,27 @@ def test_the_links_in_a_mail_subscribe_nobody_who_left(post):
     assert post.reader().status is SubscriberStatus.UNSUBSCRIBED
 
 
+def test_leaving_by_a_forwarded_letter_once_more_offers_nobody_to_take_it_back(post):
+    post.confirmed()
+    post.later(hours=1)
+    first = undo_path(leave(post))
+    assert undo_path(leave(post)) == first  # a double click
+    post.later(minutes=2)
+    page = leave(post)
+    assert ("You have left" in page, undo_path(page)) == (True, None)
+
+
+def test_a_confirmation_brings_back_who_is_known_for_leaving_alone_though_the_forms_host_is_ahead(post):
+    with writing(post.context.engine) as connection:
+        make_suppression(connection, "ada@example.com", "unsubscribed", at=START - timedelta(days=9))
+    post.later(seconds=2)
+    post.sign_up()
+    post.later(seconds=-2)
+    post.work()
+    post.later(minutes=1)
+    assert "You are in" in post.confirm().text
+
+
 def test_a_friend_who_comes_back_is_no_second_referral(post):
     with writing(post.context.engine) as connection:
         referrer = make_subscriber(connection, address="noor@example.com")
