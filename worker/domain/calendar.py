@@ -31,8 +31,11 @@ def instant(wall: datetime, zone: str) -> datetime:
 
 
 def wall_time(at: datetime, zone: str) -> datetime:
-    """The naive wall time an instant has in a zone."""
-    return at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    """The naive wall time an instant has in a zone; within a day of the calendar's two ends, where there may be none, UTC's."""
+    try:
+        return at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    except OverflowError:
+        return at.astimezone(UTC).replace(tzinfo=None)
 
 
 def oddity(wall: datetime, zone: str) -> str:

@@ -17,7 +17,7 @@ from worker.domain.subscriber import Plan
 BOUGHT = ("", "stripe")  # sources of plans that an import brought: paid for, or not known how
 GIVEN = ("comped", "gifted", "trial", "reward")
 MONTHS_MOST = 120  # of one grant
-_LAST = date(9000, 12, 31)  # far enough from the last day that datetime knows, in every zone
+LAST_DAY = date(9000, 12, 31)  # far enough from the last day that datetime knows, in every zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def end_of_day(at: datetime, zone: str) -> datetime:
 
 def day_after(day: date, zone: str) -> datetime:
     """The midnight that ends a day in a zone."""
-    return instant(datetime.combine(min(day, _LAST) + timedelta(days=1), time()), zone)
+    return instant(datetime.combine(min(day, LAST_DAY) + timedelta(days=1), time()), zone)
 
 
 def _covered_until(spans: Sequence[Span], at: datetime) -> datetime | None:
@@ -127,6 +127,6 @@ def _add_months(day: date, months: int) -> date:
     """The same day so many months later, or the last one of a month that is too short for it."""
     years, month = divmod(day.month - 1 + months, 12)
     year = day.year + years
-    if year > _LAST.year:
-        return _LAST
+    if year > LAST_DAY.year:
+        return LAST_DAY
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

@@ -81,7 +81,7 @@ def _import_people(connection: Connection, rows: Chunk, terms: ChunkTerms) -> di
     suppress(connection, found)
     after = before | reasons_for(connection, [one.address_key for one in found])
     decisions = {
-        key: decide(row, Standing(here.get(key), before.get(key), after.get(key)), terms.file, terms.now)
+        key: decide(row, Standing(here.get(key), before.get(key), after.get(key)), terms.file, terms.now, terms.zone)
         for key, row in rows.items()
     }
     news = {key: one.new for key, one in decisions.items() if one.new is not None}

@@ -7,11 +7,14 @@ change nothing; tags are only added; what proves consent is never written over.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, time
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from worker.domain.calendar import instant
+from worker.domain.plan import LAST_DAY, end_of_day
 from worker.domain.subscriber import Plan, Subscriber, SubscriberStatus, Wants, cut_name
 from worker.domain.suppression import OPT_OUTS, Suppression, SuppressionReason
 from worker.store.new_subscribers import NewSubscriber
@@ -67,8 +70,9 @@ def suppression_of(
     return Suppression(key, reason, min(at, now), f"import:{file}" if row.evidence is None else row.evidence)
 
 
-def decide(row: SubscriberRow, standing: Standing, file: str, now: datetime) -> Decision:
-    """What becomes of a row about a person or an address that is nobody's."""
+def decide(row: SubscriberRow, standing: Standing, file: str, now: datetime, zone: str) -> Decision:
+    """What becomes of a row about a person or an address that is nobody's. `zone`: whose days paid time ends with."""
+    row = _with_its_last_day(row, zone)
     here, before = standing.here, standing.before
     worsened = standing.after is not before
     if row.kind is RowKind.SUPPRESSION:
@@ -78,10 +82,10 @@ def decide(row: SubscriberRow, standing: Standing, file: str, now: datetime) -> 
     if not row.leaves and here is not None and here.status is SubscriberStatus.UNSUBSCRIBED:
         return Decision(RowEnd.KEPT_BACK, "unsubscribed here")
     if here is not None:
-        return _change(row, here, standing.after if worsened else None, now)
+        return _change(row, here, standing.after if worsened else None, now, zone)
     if before is not None:  # suppressed and not a subscriber: erased, perhaps; their data is not wanted back
         return Decision(RowEnd.KEPT_BACK, f"{before}, and not a subscriber here")
-    new = _new(row, f"import:{file}", now)
+    new = _new(row, f"import:{file}", now, zone)
     return Decision(RowEnd.ADDED, _said_of(new, row, standing.after), new=new)
 
 
@@ -92,10 +96,11 @@ def _decide_suppression(standing: Standing, worsened: bool) -> Decision:
     return Decision(RowEnd.ADDED if nobody else RowEnd.CHANGED, f"{standing.after}, not to be mailed")
 
 
-def _change(row: SubscriberRow, here: Subscriber, worse: SuppressionReason | None, now: datetime) -> Decision:
-    changes = {
-        name: value for name, value in (*_profile(row, here), *_plan(row, here, now)) if value != getattr(here, name)
-    }
+def _change(
+    row: SubscriberRow, here: Subscriber, worse: SuppressionReason | None, now: datetime, zone: str
+) -> Decision:
+    wanted = (*_profile(row, here), *_plan(row, here, now, zone))
+    changes = {name: value for name, value in wanted if value != getattr(here, name)}
     tags = frozenset(tag for tag in map(str.strip, row.tags - here.tags) if tag and tag not in here.tags)
     confirm = not row.leaves and row.status is SubscriberStatus.CONFIRMED and here.status is SubscriberStatus.PENDING
     said = [
@@ -122,10 +127,12 @@ def _profile(row: SubscriberRow, here: Subscriber) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in wanted.items() if value]
 
 
-def _plan(row: SubscriberRow, here: Subscriber, now: datetime) -> list[tuple[str, Any]]:
-    plan = plan_of(row, now)
+def _plan(row: SubscriberRow, here: Subscriber, now: datetime, zone: str) -> list[tuple[str, Any]]:
+    plan = plan_of(row, now, zone)
     if plan is None:
         return []
+    if plan is Plan.FREE and here.plan is Plan.FREE:
+        return []  # whatever ended, and when, is over here as well
     if row.plan_yields_to is not None and (here.plan_source or here.tags & row.plan_yields_to):
         return []
     if plan is not here.plan or (row.plan_source and row.plan_source != here.plan_source):
@@ -133,19 +140,29 @@ def _plan(row: SubscriberRow, here: Subscriber, now: datetime) -> list[tuple[str
     return [("plan_ends_at", row.plan_ends_at)] if row.plan_ends_at else []
 
 
-def plan_of(row: SubscriberRow, now: datetime) -> Plan | None:
-    """The plan a row gives; paid time that has ended is none."""
-    return Plan.FREE if row.plan_ends_at is not None and row.plan_ends_at <= now and row.plan else row.plan
+def plan_of(row: SubscriberRow, now: datetime, zone: str) -> Plan | None:
+    """The plan a row gives; paid time is over when the day is over on which it ends (worker/domain/plan.py)."""
+    ends_at = row.plan_ends_at
+    is_over = ends_at is not None and ends_at <= now and end_of_day(ends_at, zone) <= now
+    return Plan.FREE if is_over and row.plan else row.plan
 
 
-def _new(row: SubscriberRow, source: str, now: datetime) -> NewSubscriber:
+def _with_its_last_day(row: SubscriberRow, zone: str) -> SubscriberRow:
+    """The row, where a cell named the last day of paid time, with that day's last second."""
+    if not row.plan_ends_on_day or row.plan_ends_at is None:
+        return row
+    day = min(row.plan_ends_at.date(), LAST_DAY)
+    return replace(row, plan_ends_at=instant(datetime.combine(day, time(23, 59, 59)), zone))
+
+
+def _new(row: SubscriberRow, source: str, now: datetime, zone: str) -> NewSubscriber:
     status = row.status or SubscriberStatus.CONFIRMED  # an opt-out written before wins over it
     left_at = row.left_at if row.reason in OPT_OUTS else None
     return NewSubscriber(
         address=row.address,
         joined_at=min(row.joined_at or now, now),
         name=row.name,
-        plan=plan_of(row, now) or Plan.FREE,
+        plan=plan_of(row, now, zone) or Plan.FREE,
         status=status,
         language=row.language,
         zone=row.zone,

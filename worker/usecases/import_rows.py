@@ -37,6 +37,7 @@ class Links:
 class SubscriberRow:
     """One readable record. None or empty where the cell was blank or there is no such column.
 
+    `plan_ends_on_day`: the cell named a day, all of which is paid for; an hour of it nobody said.
     `status` is where consent stands, `reason` why the address must not be mailed, `left_at` since when. `unsaid`: the
     file does not say whether they agreed, so they are pending. `plan_yields_to`: None, or the plan is only a summary and
     changes nobody whose plan has a source or who carries one of these tags. The fields from `referral_code` on are those
@@ -49,6 +50,7 @@ class SubscriberRow:
     plan: Plan | None = None
     plan_source: str = ""
     plan_ends_at: datetime | None = None
+    plan_ends_on_day: bool = False
     plan_yields_to: frozenset[str] | None = None
     status: SubscriberStatus | None = None
     reason: SuppressionReason | None = None

@@ -142,6 +142,11 @@ def read_moment(text: str, column: str, month_first: bool | None = None) -> date
         raise ValueError(f"{column} {why}") from None
 
 
+def names_a_day(text: str) -> bool:
+    """Whether a cell that `read_moment` takes names a day and no hour of it."""
+    return ":" not in text and (not text.isdigit() or len(text) == 8)
+
+
 class _AmbiguousDate(ValueError):
     """Day and month cannot be told apart."""
 

@@ -1,11 +1,14 @@
 """Imports: bad rows stop nothing, blank cells change nothing, and nobody is brought back."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
 
 import pytest
 
 from tests.support.importing import load, load_file
 from tests.support.makers import NOW, make_subscriber, make_suppression
+from worker.domain.calendar import wall_time
+from worker.domain.plan import day_after
 from worker.domain.subscriber import Plan, SubscriberStatus
 from worker.domain.suppression import SuppressionReason
 from worker.errors import SourceError
@@ -14,6 +17,7 @@ from worker.store.grants import NewGrant, give, read_grants
 from worker.store.referrals import add_referral, count_confirmed_referrals
 from worker.store.subscribers import by_address_key, by_id, count_confirmed
 from worker.store.suppressions import reason_for
+from worker.usecases.end_plans import end_due_plans
 from worker.usecases.import_rows import RefusedRow
 from worker.usecases.import_subscribers import import_subscribers
 
@@ -201,6 +205,46 @@ def test_a_code_that_is_no_code_costs_its_row_and_names_nobody(engine):
     report = load(engine, header, *rows)
     assert [(row.line, "referral code" in row.reason) for row in report.refused] == [(2, True), (3, True), (4, True)]
     assert find(engine, "a@example.com").merged_into is None
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Pacific/Auckland"])
+@pytest.mark.parametrize("cell", ["2026-11-{day}", "11/{day}/2026", "Nov {day}, 2026"])
+def test_a_day_that_a_cell_names_is_paid_for_to_its_end_where_the_publication_is(engine, zone, cell):
+    today = wall_time(NOW, zone).day
+    rows = [f'r{day}@example.com,paid,"{cell.format(day=day)}"' for day in (today, today - 1, 28)]
+    assert load(engine, "address,plan,plan_ends", *rows, zone=zone).counts == {"added": 3}
+    plans = [find(engine, f"{name}@example.com").plan for name in (f"r{today}", f"r{today - 1}", "r28")]
+    assert plans == [Plan.PAID, Plan.FREE, Plan.PAID]
+    end = day_after(date(2026, 11, 28), zone)
+    for now, plan in ((end - timedelta(milliseconds=1), Plan.PAID), (end, Plan.FREE)):
+        end_due_plans(engine, zone, now)
+        assert find(engine, "r28@example.com").plan is plan
+
+
+def test_paid_time_that_ended_this_morning_lasts_until_tonight(engine):
+    for _ in range(2):
+        load(engine, "address,plan,plan_ends", "a@example.com,paid,2026-11-16T03:00:00Z")
+        assert find(engine, "a@example.com").plan is Plan.PAID
+        end_due_plans(engine, "UTC", NOW)
+
+
+@pytest.mark.parametrize("ends", ["9999-12-31T23:59:59Z", "9999-12-31", "0001-01-01T00:00:00Z"])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
+def test_an_end_at_the_end_of_the_calendar_stops_no_import(engine, ends, zone):
+    load(engine, "address", "a@example.com")
+    reader = find(engine, "a@example.com")
+    with writing(engine) as connection:
+        give(connection, reader.id, NewGrant("manual:1", "gifted", 1), zone, NOW)
+    report = load(engine, "address,plan,plan_source,plan_ends", f"a@example.com,paid,stripe,{ends}", zone=zone)
+    assert report.refused == ()
+    assert find(engine, "a@example.com").plan is Plan.PAID
+
+
+def test_paid_time_that_is_over_changes_nobody_a_second_time(engine):
+    row = "a@example.com,paid,stripe,2024-01-31"
+    assert load(engine, "address,plan,plan_source,plan_ends", row).counts == {"added": 1}
+    end_due_plans(engine, "UTC", NOW)
+    assert load(engine, "address,plan,plan_source,plan_ends", row).counts == {"unchanged": 1}
 
 
 def test_progress_is_told_and_adds_up(engine):

@@ -137,7 +137,9 @@ def test_an_inch_mark_in_the_header_takes_no_row_with_it():
     assert [(row.line, isinstance(row, SubscriberRow)) for row in rows] == [(2, True), (3, False), (4, True)]
 
 
-@pytest.mark.parametrize("rows", [["a@example.com,A"], ["a@example.com,A", 'b@example.com,"B'], ["x@example.com,X"] * 30])
+@pytest.mark.parametrize(
+    "rows", [["a@example.com,A"], ["a@example.com,A", 'b@example.com,"B'], ["x@example.com,X"] * 30]
+)
 def test_a_quotation_mark_left_open_in_the_header_stops_the_file_before_it_swallows_anybody(rows):
     with pytest.raises(SourceError, match="quotation mark") as wrong:
         read("", 'email,"name', *rows)

@@ -15,6 +15,7 @@ from worker.errors import SourceError
 from worker.usecases.import_formats.form import Cells, Format, Header, Reader, column_name
 from worker.usecases.import_rows import SubscriberRow
 from worker.usecases.read_cells import (
+    names_a_day,
     read_address,
     read_country,
     read_language,
@@ -148,6 +149,7 @@ def _row(line: int, cells: Cells, silent: bool) -> SubscriberRow:
         plan=read_plan(get("plan", "")),
         plan_source=get("plan_source", ""),
         plan_ends_at=read_moment(get("plan_ends", ""), "the end of the plan"),
+        plan_ends_on_day=names_a_day(get("plan_ends", "")),
         status=consent.status,
         reason=consent.reason,
         unsaid=consent.unsaid,

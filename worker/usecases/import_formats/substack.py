@@ -12,7 +12,15 @@ from datetime import datetime
 from worker.domain.subscriber import Plan
 from worker.usecases.import_formats.form import Cells, Format, Header, Reader, having
 from worker.usecases.import_rows import NOBODY, SetAsideRow, SubscriberRow
-from worker.usecases.read_cells import if_readable, read_address, read_country, read_moment, read_yes, shown
+from worker.usecases.read_cells import (
+    if_readable,
+    names_a_day,
+    read_address,
+    read_country,
+    read_moment,
+    read_yes,
+    shown,
+)
 from worker.usecases.read_consent import LEFT, UNSAID, YES, Consent
 
 GROUP, APPLE = "substack-group", "substack-ios"  # tags of those whose plan does not come along
@@ -32,6 +40,7 @@ def _list_row(line: int, cells: Cells) -> SubscriberRow | SetAsideRow:
         address=read_address(address),
         plan=None if active is None else Plan.PAID if active else Plan.FREE,
         plan_ends_at=_moment(cells, "expiry") if active else None,
+        plan_ends_on_day=names_a_day(cells.get("expiry", "")),
         plan_yields_to=_SUMMARY,
         status=consent.status,
         reason=consent.reason,
@@ -54,6 +63,7 @@ def _paid_row(line: int, cells: Cells) -> SubscriberRow | SetAsideRow:
         plan=plan,
         plan_source=source,
         plan_ends_at=ends if plan is Plan.PAID else None,
+        plan_ends_on_day=names_a_day(cells.get("expiry", "")),
         status=consent.status,
         reason=consent.reason,
         unsaid=consent.unsaid,
@@ -99,6 +109,7 @@ def _dashboard_row(line: int, cells: Cells) -> SubscriberRow | SetAsideRow:
         plan=plan,
         plan_source="comped" if "comp" in kind else "gifted" if "gift" in kind else "",
         plan_ends_at=_moment(cells, "subscription expires at") if plan is Plan.PAID else None,
+        plan_ends_on_day=names_a_day(cells.get("subscription expires at", "")),
         plan_yields_to=_SUMMARY,
         status=None if gone else YES.status,
         reason=LEFT.reason if gone else None,
