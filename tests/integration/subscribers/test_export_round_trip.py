@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import update
+from sqlalchemy import delete, select, update
 
 from tests.support.importing import load
 from tests.support.lists import exact_list, whole_list, wipe
 from tests.support.makers import JOINED, NOW, make_subscriber, make_suppression
 from worker.domain.address import address_key
+from worker.domain.erasure import is_hash
 from worker.domain.segment import HasPlan, HasTag
 from worker.domain.subscriber import Plan, SubscriberStatus, Wants
 from worker.domain.suppression import Suppression, SuppressionReason
@@ -21,7 +22,7 @@ from worker.store.erased import address_hash, hash_addresses
 from worker.store.referrals import add_referral, confirm_referral
 from worker.store.subscribers import NewSubscriber, add_subscriber, by_address_key, by_id, set_status
 from worker.store.suppressions import suppress
-from worker.store.tables import subscribers
+from worker.store.tables import subscribers, suppressions
 from worker.usecases.export_columns import COLUMNS, guard, unguard
 from worker.usecases.export_subscribers import export_subscribers, whole_file
 
@@ -148,6 +149,19 @@ def make_list(engine, news, events):
                         connection.execute(
                             update(subscribers).where(subscribers.c.id == one.id).values(merged_into=target.id)
                         )
+        _leave_what_can_be(connection)
+
+
+def _leave_what_can_be(connection):
+    """Erasing takes an address that is nobody's for its hash, and confirming forgets the hash: no list holds both."""
+    keys = set(connection.execute(select(suppressions.c.address_key)).scalars())
+    if not any(map(is_hash, keys)):
+        return
+    hashed = address_hash(connection)
+    here = dict(tuple(row) for row in connection.execute(select(subscribers.c.address_key, subscribers.c.status)))
+    beside = {key for key in keys - here.keys() if not is_hash(key) and hashed.of(key) in keys}
+    forgotten = {hashed.of(key) for key, status in here.items() if key and status == SubscriberStatus.CONFIRMED}
+    connection.execute(delete(suppressions).where(suppressions.c.address_key.in_(beside | forgotten)))
 
 
 def export(engine, as_lines=False, **given):
