@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ ADDRESS_CHARS = 320  # a local part of 64, the sign, a domain of 255
 CODE_CHARS = 64
 PAGE_CHARS = 200
 _KEPT_AS = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Cs": "", "Co": "", "Cn": ""}
+_WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+")
 _NARROW, _WIDE = 24, 64  # what one household or office has: of IPv4, of IPv6
 
 
@@ -99,8 +101,10 @@ def one_line(text: str, limit: int) -> str:
 
 
 def _parsed(text: str) -> _Address | None:
+    """An address, alone or as some proxies write it: `198.51.100.7:4711`, `[2001:db8::1]:443`."""
+    written = _WITH_PORT.fullmatch(text.strip())
     try:
-        found = ipaddress.ip_address(text.strip())
+        found = ipaddress.ip_address(written[1] or written[2] if written else text.strip())
     except ValueError:
         return None
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
