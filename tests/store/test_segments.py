@@ -26,11 +26,11 @@ from worker.domain.segment import (
     Speaks,
     parse_rule,
 )
-from worker.domain.subscriber import Plan
+from worker.domain.subscriber import Plan, Wants
 from worker.errors import UsageError
 from worker.store.engine import reading, writing
 from worker.store.referrals import add_referral, confirm_referral
-from worker.store.segments import audience_rule, where
+from worker.store.segments import audience_rule, sample_addresses, where
 from worker.store.subscribers import NewSubscriber, add_subscribers, each_subscriber
 from worker.store.tables import subscribers
 
@@ -127,6 +127,16 @@ def test_no_rule_at_all_picks_everybody_and_no_alternative_picks_nobody(people):
     connection, traits = people
     assert len(list(each_subscriber(connection, where(EVERYONE, NOW)))) == len(traits)
     assert list(each_subscriber(connection, where(Any(()), NOW))) == []
+
+
+def test_a_sample_names_nobody_whom_a_letter_would_not_reach(engine):
+    with writing(engine) as connection:
+        kept = make_subscriber(connection)
+        make_subscriber(connection, status="pending")
+        make_subscriber(connection, suppressed="bounced")
+        make_subscriber(connection, wants=Wants.LAUNCHES)
+        make_subscriber(connection, paused_until=datetime(2999, 1, 1, tzinfo=UTC))
+        assert sample_addresses(connection, EVERYONE, NOW, 9) == [kept.address]
 
 
 def test_a_rule_from_the_publication_picks_the_people_it_names(people):

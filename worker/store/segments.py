@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Text, and_, exists, false, func, not_, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from worker.domain.mailing import MailingKind
 from worker.domain.publication import Publication
 from worker.domain.segment import (
     EVERYONE,
@@ -33,9 +34,10 @@ from worker.domain.segment import (
     begin_of,
     end_of,
 )
-from worker.domain.subscriber import Plan, SubscriberStatus
+from worker.domain.subscriber import Plan
 from worker.errors import UsageError
 from worker.store.engine import Connection
+from worker.store.ledger.eligibility import skip_reason
 from worker.store.tables import referrals, subscriber_tags, subscribers, suppressions
 
 #: Audiences every publication has; its own segments may not take these names.
@@ -119,13 +121,11 @@ def audience_rule(name: str, publication: Publication) -> Rule:
 
 
 def sample_addresses(connection: Connection, rule: Rule, now: datetime, most: int) -> list[str]:
-    """Up to `most` confirmed subscribers whom the rule picks and nothing suppresses, at random, in the order of addresses."""
+    """Up to `most` of those whom the rule picks and a broadcast would reach, at random, in the order of addresses."""
     query = (
         select(subscribers.c.address)
         .outerjoin(suppressions, suppressions.c.address_key == subscribers.c.address_key)
-        .where(
-            subscribers.c.status == SubscriberStatus.CONFIRMED, suppressions.c.address_key.is_(None), where(rule, now)
-        )
+        .where(skip_reason(MailingKind.BROADCAST, None).is_(None), where(rule, now))
         .order_by(func.random())
         .limit(most)
     )
