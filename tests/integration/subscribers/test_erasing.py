@@ -1,5 +1,6 @@
 """Erasing: nothing about the person is left anywhere, and nothing that protects them is forgotten."""
 
+import io
 from dataclasses import replace
 from datetime import timedelta
 
@@ -49,6 +50,7 @@ from worker.store.tables import (
     suppressions,
 )
 from worker.usecases.erase_subscriber import erase_subscriber
+from worker.usecases.export_subscribers import export_subscribers
 from worker.usecases.find_subscriber import NobodyThere
 from worker.usecases.record_events import record_events
 
@@ -420,3 +422,16 @@ def test_suppressing_an_erased_address_changes_its_hash_alone(engine, ana):
         suppress(connection, [Suppression(KEY, SuppressionReason.COMPLAINED, NOW, "sendgrid:spam_reports")])
         assert reason_for(connection, KEY) == "erased"
     assert where_it_stands(engine, *TRACES) == []
+
+
+def test_an_erased_record_of_another_installation_comes_along_and_stops_no_erasing(engine):
+    hash_addresses(engine, SECRET)
+    with writing(engine) as connection:
+        reader = make_subscriber(connection, address=ADDRESS)
+    header = "address,status,referral_code,suppressed,suppression_evidence,joined_at,erased_at"
+    theirs = f",erased,erased:{reader.id},,,2024-01-05,2024-02-05"
+    assert load(engine, header, theirs).counts == {"added": 1}
+    erase_subscriber(engine, ADDRESS, NOW, None, without_sendgrid=True)
+    out = io.StringIO(newline="")
+    export_subscribers(engine, out, False, NOW)
+    assert load(engine, out.getvalue().encode()).counts == {"unchanged": 3}

@@ -27,7 +27,7 @@ from worker.usecases.read_cells import (
     shown,
 )
 
-_CODE = re.compile(r"[A-Za-z0-9]{1,64}")
+_CODE = re.compile(r"(?:erased:)?[A-Za-z0-9]{1,64}")  # with what forget.py writes in the place of one
 _STATUSES = (SubscriberStatus.CONFIRMED, SubscriberStatus.PENDING, SubscriberStatus.UNSUBSCRIBED)
 
 
