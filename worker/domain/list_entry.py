@@ -13,6 +13,7 @@ from worker.domain.suppression import Suppression
 class ListEntry:
     """One of `subscriber` and `suppression` is there at least; an erased subscriber has no suppression here.
 
+    `hashed_under` tells the secret that a hash of an erased address was made under from any other (AddressHash.check).
     `referred_by` and `merged_into` name another entry: by its address, or by its referral code where it is erased.
     """
 
@@ -22,3 +23,4 @@ class ListEntry:
     referred_at: datetime | None = None
     referral_confirmed_at: datetime | None = None
     merged_into: str = ""
+    hashed_under: str = ""

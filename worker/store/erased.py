@@ -52,6 +52,12 @@ def address_hash(connection: Connection) -> AddressHash:
     return found
 
 
+def is_made_here(connection: Connection, hashed_under: str) -> bool:
+    """Whether what was hashed under the secret with this check (AddressHash.check) is recognised here."""
+    known, under = _known(connection), connection.execute(select(installation.c.erased_under)).scalar()
+    return known is not None and known.check == hashed_under and under in (None, hashed_under)
+
+
 def erased_among(
     connection: Connection, address_keys: Collection[str], *, strict: bool, unless_here: bool = False
 ) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, exists, select
 
+from worker.domain.erasure import is_hash
 from worker.domain.list_entry import ListEntry
 from worker.domain.segment import Rule
 from worker.domain.subscriber import Subscriber
@@ -19,7 +20,7 @@ from worker.store.engine import Connection
 from worker.store.rows import among
 from worker.store.segments import where
 from worker.store.subscribers import subscriber_pages
-from worker.store.tables import referrals, subscribers, suppressions
+from worker.store.tables import installation, referrals, subscribers, suppressions
 
 _PAGE = 1_000
 _NAME = (subscribers.c.address, subscribers.c.referral_code)
@@ -60,14 +61,16 @@ def _entries(connection: Connection, page: Sequence[Subscriber]) -> Iterator[Lis
 
 
 def _nobodies(connection: Connection) -> Iterator[ListEntry]:
-    last = ""
+    last, under = "", connection.execute(select(installation.c.erased_under)).scalar() or ""
     while True:
         somebody = exists().where(subscribers.c.address_key == suppressions.c.address_key)
         query = select(suppressions).where(suppressions.c.address_key > last, ~somebody)
         rows = connection.execute(query.order_by(suppressions.c.address_key).limit(_PAGE)).all()
         if not rows:
             return
-        yield from (ListEntry(None, _suppression(row)) for row in rows)
+        yield from (
+            ListEntry(None, _suppression(row), hashed_under=under if is_hash(row.address_key) else "") for row in rows
+        )
         last = rows[-1].address_key
 
 

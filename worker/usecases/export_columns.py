@@ -20,7 +20,7 @@ COLUMNS: tuple[str, ...] = (
     *("address", "name", "status", "plan", "plan_source", "plan_ends_at", "tags", "language", "zone", "country"),
     *("joined_at", "confirmed_at", "unsubscribed_at", "erased_at", "source", "consent", "stripe_id", "referrer"),
     *("wants", "paused_until", "referral_code", "referred_by", "referred_at", "referral_confirmed_at", "merged_into"),
-    *("suppressed", "suppressed_at", "suppression_evidence"),
+    *("suppressed", "suppressed_at", "suppression_evidence", "hashed_under"),
 )
 SUPPRESSED = "suppressed"  # the status of an address that is nobody's
 _ERASED_COLUMNS = frozenset({"status", "joined_at", "erased_at", "referral_code", "merged_into"})
@@ -75,7 +75,7 @@ def entry_values(entry: ListEntry, now: datetime) -> dict[str, Any]:
         values["suppressed_at"] = write_moment(kept.at)
         values["suppression_evidence"] = kept.evidence
         if person is None:
-            values |= {"address": kept.address_key, "status": SUPPRESSED}
+            values |= {"address": kept.address_key, "status": SUPPRESSED, "hashed_under": entry.hashed_under}
     return values
 
 

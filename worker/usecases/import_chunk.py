@@ -15,6 +15,7 @@ from worker.domain.address import address_key
 from worker.domain.erasure import is_hash
 from worker.domain.subscriber import Subscriber
 from worker.store.engine import Connection
+from worker.store.erased import address_hash
 from worker.store.grants import set_bought, who_were_given
 from worker.store.new_subscribers import NewSubscriber, insert_subscribers, new_referral_code
 from worker.store.referrals import confirm_referral
@@ -72,6 +73,8 @@ def import_chunk(connection: Connection, chunk: Chunk, terms: ChunkTerms) -> lis
 def _import_people(connection: Connection, rows: Chunk, terms: ChunkTerms) -> dict[str, RowReport]:
     if not rows:
         return {}
+    if any(map(is_hash, rows)):
+        address_hash(connection)  # notes the secret they are recognised under, before there is anything to recognise
     # In this order: another import commits both together, and a suppression seen without its subscriber means erased.
     before = reasons_for(connection, rows)
     here = by_address_keys(connection, rows)

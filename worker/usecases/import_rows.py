@@ -74,6 +74,7 @@ class SubscriberRow:
     unsubscribed_at: datetime | None = None
     erased_at: datetime | None = None
     links: Links | None = None
+    hashed_under: str = ""
 
     @property
     def leaves(self) -> bool:

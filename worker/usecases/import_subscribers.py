@@ -13,8 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from worker.domain.erasure import is_hash
 from worker.domain.subscriber import SubscriberStatus
+from worker.errors import SourceError
 from worker.store.engine import Engine, reading, write, writing
+from worker.store.erased import is_made_here
 from worker.store.new_subscribers import new_referral_code
 from worker.store.scratch import copy_people, open_scratch, scratch_code
 from worker.usecases.import_chunk import Chunk, ChunkTerms, RowReport, import_chunk, row_key
@@ -93,7 +96,7 @@ def import_subscribers(
             zone=options.zone,
             draw=scratch_code if options.dry_run else new_referral_code,
         )
-        for part in _chunks(_vouched(opened.rows(), options.consent)):
+        for part in _chunks(_recognisable(engine, _vouched(opened.rows(), options.consent), terms.file)):
             unsaid = {row.line for row in part.rows.values() if row.unsaid}
             counts["links"] += sum(row.links is not None for row in part.rows.values())
             for report in _end_part(part, write_chunk(part.rows, terms)):
@@ -158,6 +161,25 @@ def _vouched(rows: Iterator[ReadRow], consent: str) -> Iterator[ReadRow]:
         else row
         for row in rows
     )
+
+
+def _recognisable(engine: Engine, rows: Iterator[ReadRow], file: str) -> Iterator[ReadRow]:
+    """The rows, up to a hash that nobody would be recognised by: whoever it stands for could be mailed again, and no one know."""
+    known = ""
+    for row in rows:
+        if isinstance(row, SubscriberRow) and is_hash(row.address) and (not known or row.hashed_under != known):
+            with reading(engine) as connection:
+                recognised = is_made_here(connection, row.hashed_under)
+            if not recognised:
+                raise SourceError(
+                    "an erased address was hashed under another SECRET_KEY, and its reader would not be recognised here",
+                    file=file,
+                    line=row.line,
+                    fix="put the SECRET_KEY of where the list comes from into .env, before anybody is erased here, and "
+                    "import it again; or take out the rows whose address begins with erased:",
+                )
+            known = row.hashed_under
+        yield row
 
 
 @contextmanager

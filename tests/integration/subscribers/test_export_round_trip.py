@@ -17,6 +17,7 @@ from worker.domain.erasure import is_hash
 from worker.domain.segment import HasPlan, HasTag
 from worker.domain.subscriber import Plan, SubscriberStatus, Wants
 from worker.domain.suppression import Suppression, SuppressionReason
+from worker.errors import SourceError
 from worker.store.engine import reading, writing
 from worker.store.erased import address_hash, hash_addresses
 from worker.store.referrals import add_referral, confirm_referral
@@ -311,3 +312,21 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
         out.write("new")
     assert path.read_text(encoding="utf-8") == "new"
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_hashes_made_under_another_secret_stop_the_import_where_they_stand(engine):
+    """Nobody would be recognised by them: who was erased there could be mailed from here, and no one would know."""
+    hash_addresses(engine, "the oldest secret of this installation")
+    with writing(engine) as connection:
+        make_subscriber(connection, address="ada@example.com")
+        hashed = address_hash(connection).of("gone@example.com")
+        suppress(connection, [Suppression(hashed, SuppressionReason.UNSUBSCRIBED, NOW, "link")])
+    exported = export(engine)
+    wipe(engine)
+    hash_addresses(engine, "the secret of another installation")
+    with pytest.raises(SourceError) as wrong:
+        load(engine, exported.encode())
+    assert (wrong.value.line, "another SECRET_KEY" in wrong.value.problem) == (3, True)
+    hash_addresses(engine, "the oldest secret of this installation")
+    assert load(engine, exported.encode()).counts["suppressed"] == 1
+    assert export(engine) == exported

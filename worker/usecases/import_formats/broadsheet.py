@@ -98,6 +98,7 @@ def _suppression(line: int, cells: Cells, reason: SuppressionReason | None) -> S
         reason=reason,
         left_at=_moment(cells, "suppressed at"),
         evidence=cells.get("suppression evidence", ""),
+        hashed_under=clean(cells.get("hashed under", "")),
     )
 
 
