@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from tests.support.crash_project import READERS, Installation, tell
+from tests.support.crash_project import READERS, Installation, freeze, tell
 from worker.domain.delivery import BatchStatus
 from worker.domain.mailing import MailingStatus
 from worker.store.engine import reading
@@ -50,8 +50,11 @@ def test_a_second_clock_takes_over_within_thirty_seconds(signum, installed, coun
     installation.await_words("clock ticks", "clock.1")
     installation.start("clock.2")
     installation.await_words("clock started", "clock.2")
+    if signum == signal.SIGSTOP:
+        freeze(installation.supervisor.pid("clock.1"), installation.engine)
+    else:
+        tell(installation.supervisor.pid("clock.1"), signum)
     since = time.monotonic()
-    tell(installation.supervisor.pid("clock.1"), signum)
     try:
         installation.send()
         installation.await_words("clock ticks", "clock.2", seconds=TAKES_OVER_WITHIN_SECONDS)

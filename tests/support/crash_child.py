@@ -121,10 +121,12 @@ def _ended(pid, options):
 
 def main():
     doers = {"count": count, "run": run, "thaw": thaw}
-    for line in sys.stdin:
-        job = json.loads(line)
-        sys.stdout.write(json.dumps(doers[job["do"]](job)) + "\n")
-        sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)  # what libraries print is no answer
+        for line in sys.stdin:
+            job = json.loads(line)
+            answers.write(json.dumps(doers[job["do"]](job)) + "\n")
+            answers.flush()
 
 
 if __name__ == "__main__":
