@@ -30,7 +30,8 @@ from worker.domain.subscriber import Plan, Wants
 from worker.errors import UsageError
 from worker.store.engine import reading, writing
 from worker.store.referrals import add_referral, confirm_referral
-from worker.store.segments import audience_rule, sample_addresses, where
+from worker.store.segment_sample import sample_addresses
+from worker.store.segments import audience_rule, where
 from worker.store.subscribers import NewSubscriber, add_subscribers, each_subscriber
 from worker.store.tables import subscribers
 

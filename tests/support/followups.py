@@ -1,15 +1,21 @@
 """Launches, steps and a publication for follow-up tests, in memory."""
 
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
-from worker.domain.issue import Issue, Step, Timing
+from worker.domain.issue import Issue, Step
 from worker.domain.launch import Launch
 from worker.domain.publication import Publication, Slot
+from worker.domain.quiet import Night, QuietRules
+from worker.domain.step_rules import NO_RULES
 from worker.domain.subscriber import Plan
+from worker.domain.timing import parse_when
 
 ZONE = "Europe/Lisbon"
 
 wall = datetime.fromisoformat  # a naive wall time, such as "2026-12-15T09:00"
+
+#: No rule that would put a step off.
+LOUD = QuietRules(timedelta(0), timedelta(0), Night(time(0), time(0)), 0)
 
 PUBLICATION = Publication(
     name="The Letter",
@@ -21,6 +27,7 @@ PUBLICATION = Publication(
     language="en",
     home="https://letters.example.com",
     slot=Slot(0, time(7), ZONE),
+    quiet=LOUD,
 )
 
 
@@ -44,8 +51,8 @@ def make_launch(**given):
     return Launch(**(fields | given))
 
 
-def make_step(sequence="launch", step_id="reminder", anchor="closes", days=-3, at="09:00"):
-    """A step with no body worth reading; `at` None means at once."""
+def make_step(sequence="launch", step_id="reminder", when="3 days before closes, at 09:00", rules=NO_RULES, late=None):
+    """A step with no body worth reading."""
     text = Issue(
         id=step_id,
         slug=step_id,
@@ -56,5 +63,6 @@ def make_step(sequence="launch", step_id="reminder", anchor="closes", days=-3, a
         audience="everyone",
         body="Hello.",
         body_line=8,
+        late=late,
     )
-    return Step(sequence, text, Timing(anchor, days, None if at is None else time.fromisoformat(at)))
+    return Step(sequence, text, parse_when(when), rules)

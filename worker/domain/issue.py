@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, time
+from datetime import date
 
 from worker.domain.late import Late
+from worker.domain.step_rules import NO_RULES, StepRules
 from worker.domain.subscriber import Plan
+from worker.domain.timing import Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +57,13 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """When a step falls due, on the publication's wall clock.
-
-    `days` counts from `anchor` (negative is before): `opens`, `closes` of a launch, or `trigger`, the moment
-    that made the step owed (a first referral). `at` is the wall time on that day; None means at once.
-    """
-
-    anchor: str
-    days: int
-    at: time | None
-
-
-@dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a sequence: an issue-like text and its timing."""
+    """One step of a sequence: an issue-like text, when it goes, and its rules."""
 
     sequence: str
     text: Issue
     timing: Timing
+    rules: StepRules = NO_RULES
 
     @property
     def id(self) -> str:

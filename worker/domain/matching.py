@@ -9,6 +9,7 @@ from typing import assert_never
 from worker.domain.segment import (
     All,
     Any,
+    Converted,
     HasPlan,
     HasTag,
     JoinedAfter,
@@ -28,7 +29,7 @@ from worker.domain.subscriber import Plan
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What rules look at in one subscriber. `referrals` counts confirmed friends."""
+    """What rules look at in one subscriber. `referrals` counts confirmed friends, `converted` are ids of launches."""
 
     plan: Plan
     joined_at: datetime
@@ -36,6 +37,7 @@ class Traits:
     referrals: int = 0
     country: str = ""
     language: str = ""
+    converted: frozenset[str] = field(default_factory=frozenset)
 
 
 def matches(rule: Rule, traits: Traits, now: datetime) -> bool:
@@ -58,6 +60,8 @@ def matches(rule: Rule, traits: Traits, now: datetime) -> bool:
         case Speaks(language):
             tag, own = ascii_lower(language), ascii_lower(traits.language).replace("_", "-")
             return own == tag or own.startswith(f"{tag}-")
+        case Converted(launch_id):
+            return launch_id in traits.converted
         case All(rules):
             return all(matches(part, traits, now) for part in rules)
         case Any(rules):

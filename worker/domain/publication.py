@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import time
 
 from worker.domain.late import Lateness
-from worker.domain.segment import Rule
+from worker.domain.quiet import QuietRules
+from worker.domain.segment import BUILT_IN, Rule
 from worker.domain.utm import Utm
 from worker.domain.warm_up import WarmUp
 
@@ -50,4 +51,10 @@ class Publication:
     goal: Goal | None = None
     warm_up: WarmUp | None = None
     late: Lateness = field(default_factory=Lateness)
+    quiet: QuietRules = field(default_factory=QuietRules)
     utm: Utm | None = None  # None: links stay as they are
+
+    @property
+    def audiences(self) -> Mapping[str, Rule]:
+        """Everybody an audience's name may mean: everyone, paid, free, and the segments."""
+        return {**BUILT_IN, **self.segments}

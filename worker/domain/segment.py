@@ -90,6 +90,13 @@ class Speaks:
 
 
 @dataclass(frozen=True, slots=True)
+class Converted:
+    """Subscribers who applied to this launch, or bought."""
+
+    launch_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class All:
     """Subscribers whom every rule picks; no rule at all picks everybody."""
 
@@ -119,6 +126,7 @@ Rule = (
     | ReferredAtMost
     | LivesIn
     | Speaks
+    | Converted
     | All
     | Any
     | Not
@@ -126,9 +134,12 @@ Rule = (
 
 EVERYONE: Rule = All(())
 
+#: Audiences every publication has; its own segments may not take these names.
+BUILT_IN: Mapping[str, Rule] = {"everyone": EVERYONE, "paid": HasPlan(Plan.PAID), "free": HasPlan(Plan.FREE)}
+
 WORDS = (
     *("plan", "tag", "joined_before", "joined_after", "referrals_at_least", "referrals_at_most"),
-    *("country", "language", "all", "any", "not"),
+    *("country", "language", "converted", "all", "any", "not"),
 )
 
 
@@ -188,6 +199,8 @@ def _parse(source: object, zone: str, left: list[int]) -> Rule:
             return LivesIn(_matching(word, value, r"[A-Za-z]{2}", 'two letters, such as "PT"').upper())
         case "language", _:
             return Speaks(_matching(word, value, r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", 'a tag such as "en" or "pt-BR"'))
+        case "converted", _:
+            return Converted(_matching(word, value, r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "the id of a launch"))
         case "all", list():
             return All(tuple(_parse(part, zone, left) for part in value))
         case "any", list():

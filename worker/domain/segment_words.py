@@ -7,6 +7,7 @@ from typing import assert_never
 from worker.domain.segment import (
     All,
     Any,
+    Converted,
     Day,
     DaysAgo,
     HasPlan,
@@ -41,6 +42,8 @@ def describe(rule: Rule) -> str:
             return f"country {country}"
         case Speaks(language):
             return f"language {language}"
+        case Converted(launch_id):
+            return f"converted in {launch_id}"
         case All(rules):
             return " and ".join(map(_within, rules)) or "everybody"
         case Any(rules):

@@ -11,12 +11,13 @@ from worker.sources.notices import list_notices, read_notice
 from worker.sources.picture_sizes import read_picture_sizes
 from worker.sources.publication import read_publication
 from worker.sources.samples import read_sample
-from worker.sources.steps import read_steps
+from worker.sources.steps import list_sequences, read_steps
 
 __all__ = [
     "find_picture",
     "list_issues",
     "list_notices",
+    "list_sequences",
     "new_issue",
     "read_issue",
     "read_launches",

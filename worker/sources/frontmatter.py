@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -17,8 +17,11 @@ from worker.errors import SourceError
 from worker.sources.files import is_https, read_text
 
 Value = str | Mapping[str, str] | tuple[str, ...]
+Nested = str | Mapping[str, "Nested"] | list["Nested"]
 
 _LISTS = frozenset({"silence"})  # keys that may hold a list
+_RULES = frozenset({"only_if", "stop_if"})  # keys that may hold a rule, of any depth a rule may have
+_DEEPEST = 20
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -32,6 +35,7 @@ class Sheet:
     lines: Mapping[str, int]
     body: str
     body_line: int
+    rules: Mapping[str, Nested] = field(default_factory=dict)
 
     @classmethod
     def read(cls, project: Path, path: Path, known: Set[str]) -> Sheet:
@@ -47,12 +51,12 @@ class Sheet:
             raise SourceError(
                 "the front matter does not end", file=file, line=1, fix="put a line --- between it and the text"
             )
-        values, at = _mapping("\n".join(lines[1:end]), file)
-        for key in values:
+        values, at, rules = _mapping("\n".join(lines[1:end]), file)
+        for key in (*values, *rules):
             if key not in known:
                 fix = f"use one of: {', '.join(sorted(known))}"
                 raise SourceError(f"{key!r} is no key Broadsheet knows", file=file, line=at[key], fix=fix)
-        return cls(file, values, at, "\n".join(lines[end + 1 :]), end + 2)
+        return cls(file, values, at, "\n".join(lines[end + 1 :]), end + 2, rules)
 
     def wrong(self, key: str, what: str, fix: str) -> SourceError:
         """An error about a key."""
@@ -101,7 +105,7 @@ class Sheet:
         return value
 
 
-def _mapping(source: str, file: str) -> tuple[dict[str, Value], dict[str, int]]:
+def _mapping(source: str, file: str) -> tuple[dict[str, Value], dict[str, int], dict[str, Nested]]:
     try:
         node = yaml.compose(source, Loader=yaml.BaseLoader)
     except yaml.YAMLError as wrong:
@@ -114,18 +118,23 @@ def _mapping(source: str, file: str) -> tuple[dict[str, Value], dict[str, int]]:
             fix='put text that holds a colon or begins with a sign in quotes: title: "Why: a story"',
         ) from None
     if node is None:
-        return {}, {}
+        return {}, {}, {}
     if not isinstance(node, yaml.MappingNode):
         raise SourceError("the front matter holds no keys", file=file, line=2, fix='write lines such as title: "..."')
     values: dict[str, Value] = {}
     lines: dict[str, int] = {}
+    rules: dict[str, Nested] = {}
     for key, value in node.value:
         line = key.start_mark.line + 2
         name = _scalar(key, file)
-        if name in values:
+        if name in lines:
             raise SourceError(f"{name!r} is there twice", file=file, line=line, fix="keep one")
-        values[name], lines[name] = _value(name, value, file), line
-    return values, lines
+        lines[name] = line
+        if name in _RULES:
+            rules[name] = _nested(value, file, _DEEPEST)
+        else:
+            values[name] = _value(name, value, file)
+    return values, lines, rules
 
 
 def _value(name: str, node: yaml.Node, file: str) -> Value:
@@ -136,6 +145,14 @@ def _value(name: str, node: yaml.Node, file: str) -> Value:
     if isinstance(node, yaml.SequenceNode):
         line = node.start_mark.line + 2
         raise SourceError(f"{name} is a list", file=file, line=line, fix="write text, or {name: value, ...}")
+    return _scalar(node, file)
+
+
+def _nested(node: yaml.Node, file: str, left: int) -> Nested:
+    if left and isinstance(node, yaml.MappingNode):
+        return {_scalar(key, file): _nested(value, file, left - 1) for key, value in node.value}
+    if left and isinstance(node, yaml.SequenceNode):
+        return [_nested(one, file, left - 1) for one in node.value]
     return _scalar(node, file)
 
 

@@ -1,22 +1,34 @@
-"""Steps of sequences: Markdown files in `content/sequences/<name>/`, in the order of their names."""
+"""Sequences: folders `content/sequences/<name>/` of Markdown files, one a step, in the order of their names."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
-from worker.domain.issue import Step, Timing
-from worker.errors import SourceError
-from worker.sources.files import hour
+from worker.domain.issue import Step
+from worker.domain.segment import Rule
+from worker.domain.step_rules import StepRules, read_step_rule
+from worker.domain.timing import Anchor, Timing, parse_when
+from worker.errors import BroadsheetError, SourceError
 from worker.sources.frontmatter import Sheet
-from worker.sources.issues import ISSUE_KEYS, issue_of
+from worker.sources.issues import ISSUE_KEYS, issue_of, read_issue
+from worker.sources.publication import read_publication
 
-_ANCHORS = ("opens", "closes", "trigger")
-_KEYS = ISSUE_KEYS - {"local_hour"} | {"anchor", "days", "at"}  # a step goes to all of its readers at once
+_RULES = ("only_if", "stop_if")
+# A step's own hour is in `when`, and who gets it follows from what it counts from, and from its rules.
+_KEYS = ISSUE_KEYS - {"local_hour", "audience"} | {"when", *_RULES}
+_GONE = ("anchor", "days", "at")
+
+
+def list_sequences(project: Path) -> list[str]:
+    """The names of those that have a step."""
+    folders = sorted((project / "content" / "sequences").glob("*/"))
+    return [folder.name for folder in folders if any(_paths(folder))]
 
 
 def read_steps(project: Path, sequence: str) -> list[Step]:
-    """Every step of a sequence. SourceError where one cannot be read, or two have one id."""
+    """Every step of a sequence. SourceError where one cannot be read, two have one id, or they count from different things."""
     folder = project / "content" / "sequences" / sequence
     name = f"content/sequences/{sequence}"
     if not re.fullmatch(r"[A-Za-z0-9][\w-]*", sequence) or not folder.is_dir():
@@ -24,30 +36,61 @@ def read_steps(project: Path, sequence: str) -> list[Step]:
             "there is no such sequence", file=name, fix=f"make the folder {name} with one .md file a step"
         )
     steps: list[Step] = []
-    for path in sorted(folder.glob("*.md")):
-        if path.name.startswith((".", "_")):
-            continue
-        sheet = Sheet.read(project, path, _KEYS)
-        step = Step(sequence, issue_of(sheet, path.stem), _timing(sheet))
-        for twin in steps:
-            if twin.id == step.id:
-                fix = "give the newer one an id of its own"
-                raise sheet.wrong("id", f"{step.id!r} is also in {twin.text.file}", fix)
+    for path in _paths(folder):
+        sheet = Sheet.read(project, path, _KEYS | set(_GONE))
+        step = Step(sequence, issue_of(sheet, path.stem), _timing(project, sheet), _rules(project, sheet))
+        _refuse_odd(sheet, step, steps)
         steps.append(step)
     return steps
 
 
-def _timing(sheet: Sheet) -> Timing:
-    anchor = sheet.string("anchor")
-    if anchor not in _ANCHORS:
-        raise sheet.wrong("anchor", f"is {anchor!r}", f"use one of: {', '.join(_ANCHORS)}")
-    days = sheet.string("days", "0")
-    if not re.fullmatch(r"[+-]?\d{1,4}", days):
-        raise sheet.wrong("days", f"is no whole number: {days!r}", "write days: 3, or days: -1 for the day before")
-    written = sheet.string("at", "")
-    at = hour(written)
-    if written and at is None:
-        raise sheet.wrong("at", f"is no hour: {written!r}", 'write at: "09:00"')
-    if at is None and int(days) < 0:
-        raise sheet.wrong("days", "counts back, so the step needs an hour", 'add at: "09:00"')
-    return Timing(anchor, int(days), at)
+def _paths(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.md") if not path.name.startswith((".", "_")))
+
+
+def _refuse_odd(sheet: Sheet, step: Step, others: list[Step]) -> None:
+    for twin in others:
+        if twin.id == step.id:
+            raise sheet.wrong("id", f"{step.id!r} is also in {twin.text.file}", "give the newer one an id of its own")
+    if others and others[0].timing.source != step.timing.source:
+        first = others[0]
+        raise sheet.wrong(
+            "when",
+            f"counts from {step.timing.anchor.value} {step.timing.which}".rstrip()
+            + f", but {first.text.file} counts from {first.timing.anchor.value} {first.timing.which}".rstrip(),
+            "let all steps of one folder count from one thing, or give this one a folder of its own",
+        )
+
+
+def _timing(project: Path, sheet: Sheet) -> Timing:
+    for key in _GONE:
+        if key in sheet.values:
+            raise sheet.wrong(
+                key, "is no key any more", "write it as one sentence: when: 1 day before closes, at 09:00"
+            )
+    written = sheet.string("when")
+    try:
+        timing = parse_when(written)
+    except ValueError as wrong:
+        raise sheet.wrong("when", f"cannot be read: {wrong}", "docs/followups.md shows every form") from None
+    if timing.anchor is not Anchor.ISSUE:
+        return timing
+    try:
+        return replace(timing, which=read_issue(project, timing.which).id)
+    except BroadsheetError:
+        raise sheet.wrong(
+            "when", f"names no issue: {timing.which!r}", "use the id in an issue's front matter"
+        ) from None
+
+
+def _rules(project: Path, sheet: Sheet) -> StepRules:
+    found: dict[str, Rule] = {}
+    for key in _RULES:
+        if key not in sheet.rules:
+            continue
+        publication = read_publication(project)
+        try:
+            found[key] = read_step_rule(sheet.rules[key], publication.slot.zone, publication.audiences)
+        except ValueError as wrong:
+            raise sheet.wrong(key, f"cannot be read: {wrong}", f"write for example {key}: {{tag: producer}}") from None
+    return StepRules(found.get("only_if"), found.get("stop_if"))

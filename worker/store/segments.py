@@ -14,12 +14,12 @@ from sqlalchemy import ColumnElement, Text, and_, exists, false, func, not_, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from worker.domain.mailing import MailingKind
 from worker.domain.publication import Publication
 from worker.domain.segment import (
-    EVERYONE,
+    BUILT_IN,
     All,
     Any,
+    Converted,
     HasPlan,
     HasTag,
     JoinedAfter,
@@ -34,14 +34,8 @@ from worker.domain.segment import (
     begin_of,
     end_of,
 )
-from worker.domain.subscriber import Plan
 from worker.errors import UsageError
-from worker.store.engine import Connection
-from worker.store.ledger.eligibility import skip_reason
-from worker.store.tables import referrals, subscriber_tags, subscribers, suppressions
-
-#: Audiences every publication has; its own segments may not take these names.
-BUILT_IN: dict[str, Rule] = {"everyone": EVERYONE, "paid": HasPlan(Plan.PAID), "free": HasPlan(Plan.FREE)}
+from worker.store.tables import launch_conversions, referrals, subscriber_tags, subscribers
 
 
 class _AsciiLower(FunctionElement[str]):
@@ -85,6 +79,10 @@ def where(rule: Rule, now: datetime) -> ColumnElement[bool]:
             tag, own = ascii_lower(language), func.replace(_AsciiLower(subscribers.c.language), "_", "-")
             # Not LIKE, in which SQLite takes upper for lower case.
             return or_(own == tag, func.substr(own, 1, len(tag) + 1) == f"{tag}-")
+        case Converted(launch_id):
+            return exists().where(
+                launch_conversions.c.launch_id == launch_id, launch_conversions.c.subscriber_id == subscribers.c.id
+            )
         case All(rules):
             return and_(true(), *(where(part, now) for part in rules))
         case Any(rules):
@@ -110,7 +108,7 @@ def audience_rule(name: str, publication: Publication) -> Rule:
 
     Raises UsageError for a name nobody gave, listing those there are.
     """
-    rule = BUILT_IN.get(name) or publication.segments.get(name)
+    rule = publication.audiences.get(name)
     if rule is None:
         known = ", ".join([*BUILT_IN, *sorted(publication.segments)])
         raise UsageError(
@@ -118,15 +116,3 @@ def audience_rule(name: str, publication: Publication) -> Rule:
             fix=f"use one of {known}, or write the segment {name} in content/publication.toml",
         )
     return rule
-
-
-def sample_addresses(connection: Connection, rule: Rule, now: datetime, most: int) -> list[str]:
-    """Up to `most` of those whom the rule picks and a broadcast would reach, at random, in the order of addresses."""
-    query = (
-        select(subscribers.c.address)
-        .outerjoin(suppressions, suppressions.c.address_key == subscribers.c.address_key)
-        .where(skip_reason(MailingKind.BROADCAST, None).is_(None), where(rule, now))
-        .order_by(func.random())
-        .limit(most)
-    )
-    return sorted(connection.execute(query).scalars())

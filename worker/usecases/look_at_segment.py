@@ -8,11 +8,12 @@ from datetime import datetime
 
 from worker.domain.mailing import MailingKind
 from worker.domain.publication import Publication
-from worker.domain.segment import Rule
+from worker.domain.segment import BUILT_IN, Rule
 from worker.domain.segment_words import describe
 from worker.store.engine import Engine, reading_steadily
 from worker.store.ledger.plan import count_audience
-from worker.store.segments import BUILT_IN, audience_rule, sample_addresses
+from worker.store.segment_sample import sample_addresses
+from worker.store.segments import audience_rule
 
 
 @dataclass(frozen=True, slots=True)
