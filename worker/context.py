@@ -35,12 +35,12 @@ from worker.render.links import Signer
 from worker.store.engine import Engine, open_engine
 from worker.store.erased import hash_addresses
 from worker.store.installation import Mark
-from worker.usecases.advance_followups import REFERRAL_SEQUENCE
+from worker.usecases.content import Content
 from worker.usecases.edition_cache import EditionCache
 from worker.usecases.prepare_mailing import prepare_mailing
+from worker.usecases.read_content import read_content
 from worker.usecases.take_signups import SignupDesk
 from worker.usecases.terms import Terms
-from worker.usecases.tick import Content
 
 
 @dataclass(frozen=True)
@@ -113,12 +113,8 @@ class Context:
 
     @property
     def content(self) -> Content:
-        """What the clock needs of `content/`: launches, and the steps of their sequences and of the referral one."""
-        project = self.settings.project
-        launches = sources.read_launches(project)
-        names = {launch.sequence for launch in launches.values()} | {REFERRAL_SEQUENCE}
-        steps = {name: sources.read_steps(project, name) for name in sorted(names)}
-        return Content(self.publication, launches, steps)
+        """What the clock needs of `content/`: launches and sequences, read afresh. A broken sequence stops nothing else."""
+        return read_content(self.settings.project)
 
     @cached_property
     def signer(self) -> Signer:

@@ -14,7 +14,6 @@ from worker.store.referrals import (
     add_referral,
     confirm_referral,
     count_confirmed_referrals,
-    first_referrals,
     referral_of,
 )
 from worker.store.subscribers import set_status
@@ -120,23 +119,3 @@ def test_the_first_confirmed_friend_is_found_whoever_was_recorded_first(engine, 
             first_referrals(connection, "reward:x:", NOW + timedelta(hours=2), NOW + day) == []
         )  # no longer the first
         assert first_referrals(connection, "reward:x:", NOW, NOW + day, after=reader.id) == []
-
-
-def test_two_friends_confirmed_in_one_moment_make_one_first(engine, reader):
-    with writing(engine) as connection:
-        for _ in range(2):
-            friend = make_subscriber(connection)
-            add_referral(connection, reader.id, friend.id, NOW)
-            confirm_referral(connection, friend.id, NOW)
-        assert first_referrals(connection, "reward:x:", NOW, NOW) == [FirstReferral(reader.id, Plan.PAID, NOW)]
-
-
-def test_a_tick_looks_at_the_newest_referrals_by_index_and_at_no_whole_table(sqlite_engine):
-    asked = []
-    event.listen(sqlite_engine, "before_cursor_execute", lambda _c, _u, sql, values, *_: asked.append((sql, values)))
-    with reading(sqlite_engine) as connection:
-        first_referrals(connection, "reward:x:", NOW - timedelta(days=33), NOW)
-        sql, values = asked[-1]
-        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
-    assert any("ix_referrals_confirmed_at" in step for step in plan)
-    assert not [step for step in plan if step.startswith("SCAN")]

@@ -196,8 +196,8 @@ LAUNCH_CONTENT = Content(
     PUBLICATION,
     {"producer-groups": make_launch()},
     {
-        "launch": [make_step(step_id="opening", anchor="opens", days=0)],
-        "referral": [make_step("referral", "thanks", "trigger", 0, None)],
+        "launch": [make_step(step_id="opening", when="at opens")],
+        "referral": [make_step("referral", "thanks", "at once after verified")],
     },
 )
 LAUNCH_NOW = NOW + timedelta(hours=2)

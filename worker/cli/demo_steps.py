@@ -22,12 +22,12 @@ from worker.config import load_settings
 from worker.context import Context
 from worker.domain.delivery import DeliveryState
 from worker.domain.mailing import MailingStatus
-from worker.domain.sequence import launch_hour
 from worker.domain.subscriber import Plan, SubscriberStatus
 from worker.embedded.supervisor import Supervisor, free_port
 from worker.embedded.valkey import start_valkey
 from worker.errors import BroadsheetError, ServerError
 from worker.store.engine import reading, writing
+from worker.store.followups.due import next_due
 from worker.store.ledger.counts import count_outcomes
 from worker.store.ledger.mailings import list_mailings
 from worker.store.schema import migrate
@@ -44,6 +44,7 @@ from worker.usecases.schedule_broadcast import read_hour, schedule_broadcast
 LATENCY_SECONDS = 0.15  # what SendGrid's API takes, about
 BATCH_SIZE = 25  # so small that there is something to watch
 PATIENCE_SECONDS = 600.0
+TURNS = 20  # of the clock; enough for every step of the sample
 START_SECONDS = 60.0  # what a process may take until it answers, on a busy machine
 
 
@@ -139,13 +140,14 @@ class Demo:
                 apply_to_launch(engine, launch_id, reader.id, now)
 
     def turn_clock(self) -> list[int]:
-        """Tick once as if two days had passed, and once past the launch's reminder; returns the follow-ups' mailings."""
-        content, now = self.context.content, datetime.now(UTC)
-        hours = [now + timedelta(days=2)]
-        for launch in content.launches.values():
-            hours += [launch_hour(step, launch).at + timedelta(minutes=1) for step in content.steps[launch.sequence]]
-        for hour in sorted(hours):
+        """Tick now, and then as if it were whenever the next step is due; returns the follow-ups' mailings."""
+        hour: datetime | None = datetime.now(UTC)
+        for _turn in range(TURNS):
+            if hour is None:
+                break
             offer(self.context, [next_ for one in find_due(self.context, hour) for next_ in self._planned(one, hour)])
+            with reading(self.context.engine) as connection:
+                hour = next_due(connection)
         with reading(self.context.engine) as connection:
             found = [one.id for one in reversed(list_mailings(connection)) if one.id not in self.mailings]
         self.mailings += found

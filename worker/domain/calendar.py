@@ -8,6 +8,7 @@ the instant as far after the gap's start as it was written (02:30 becomes 03:30)
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 
@@ -18,6 +19,12 @@ def zone_exists(zone: str) -> bool:
     except (KeyError, ValueError, OSError):
         return False
     return True
+
+
+@lru_cache(maxsize=2_000)
+def usable(zone: str) -> str:
+    """A reader's zone as it is written, or an empty string where nobody knows it."""
+    return zone if zone and zone_exists(zone) else ""
 
 
 def instant(wall: datetime, zone: str) -> datetime:

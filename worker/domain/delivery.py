@@ -62,6 +62,9 @@ class SkipReason(StrEnum):
     CONFIRMED = "confirmed"  # there is nothing left to ask
     LAUNCHES_ONLY = "launches_only"  # wants announcements alone
     PAUSED = "paused"  # until a date of their own
+    STOPPED = "stopped"  # left the sequence since this step was planned
+    STOP_IF = "stop_if"  # the step's rule says that they leave it
+    ONLY_IF = "only_if"  # the step's rule does not mean them, or not any more
     SERVED = "served"  # has it already, from mail that was thought to be cancelled
 
 

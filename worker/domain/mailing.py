@@ -92,7 +92,8 @@ class Mailing:
     (ISO, without offset) and `zone` are the hour as the author wrote it, `send_at` is the same instant. `stage_at`: from
     when on it is handed over ahead of its hour; None: it is not staged. `recall_to`: what it becomes after a recall.
     `corrects_id`: goes only to those who have that mailing in another text. `local_hour`: to each reader when it is
-    `wall_time` where they live; `send_at` is the earliest such moment.
+    `wall_time` where they live; `send_at` is the earliest such moment. `run_id` and `step_id`: the step of which run of a
+    sequence it is, `step_rules` its rules (worker/domain/step_rules.py).
     """
 
     id: int
@@ -117,6 +118,9 @@ class Mailing:
     recall_to: str | None = None
     corrects_id: int | None = None
     local_hour: bool = False
+    run_id: int | None = None
+    step_id: str | None = None
+    step_rules: str | None = None
 
     @property
     def rules(self) -> KindRules:

@@ -105,7 +105,9 @@ def last_moment(timings: Timings, anchors: Anchors, started_at: datetime) -> dat
 
 def first_of_launch(timings: Timings, anchors: Anchors) -> datetime:
     """When the run of a launch begins: it opens, or one of its steps goes before that, wherever the reader lives."""
-    opens = anchors.moment(Anchor.OPENS, datetime.min)
+    if anchors.opens is None:
+        raise ValueError("these are no launch's")
+    opens = instant(anchors.opens, anchors.zone)
     ahead = [
         moment_of(step_id, timing, anchors, opens).due_at - timedelta(days=1 if timing.theirs else 0)
         for step_id, timing in timings.items()

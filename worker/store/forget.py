@@ -19,6 +19,7 @@ from worker.domain.subscriber import Plan, SubscriberStatus, Wants
 from worker.domain.suppression import Suppression, SuppressionReason
 from worker.store.engine import Connection
 from worker.store.erased import address_hash
+from worker.store.followups.merging import forget_enrollments
 from worker.store.ledger.erase import erase_from_ledger, mailed_under, wait_for_planning
 from worker.store.ledger.owed_to import owned
 from worker.store.signups import typed_by
@@ -64,6 +65,7 @@ def forget(
     done["launch_mutes"] = connection.execute(
         delete(launch_mutes).where(launch_mutes.c.subscriber_id.in_(subscriber_ids))
     ).rowcount
+    done["triggers"] = forget_enrollments(connection, subscriber_ids, now)
     done["subscribers"] = sum(_empty(connection, one, now, merged_into) for one in sorted(subscriber_ids))
     done["subscribers"] += _forget_as_referrer(connection, {*addresses, *keys})
     return +done

@@ -17,9 +17,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.domain.plan import BOUGHT, Grant, PlanState, derive, end_of_day, lay_out
 from worker.domain.subscriber import Plan, SubscriberStatus
+from worker.domain.trigger import Trigger
 from worker.store.engine import Connection
 from worker.store.rows import among
 from worker.store.tables import grants, subscribers
+from worker.store.triggers import note_trigger
 
 _BASE = "import:"  # how the keys of plans begin that an import brought
 
@@ -50,7 +52,9 @@ def give(connection: Connection, subscriber_id: int, new: NewGrant, zone: str, n
     added = _insert(
         connection, subscriber_id, new.key, new.source, now, now, months=new.months, ends_at=new.ends_at, note=new.note
     )
-    rederive(connection, subscriber_id, zone, now)
+    state = rederive(connection, subscriber_id, zone, now)
+    if added and row.plan != Plan.PAID and state.plan is Plan.PAID:
+        note_trigger(connection, Trigger.PAID, subscriber_id, now)
     return added
 
 

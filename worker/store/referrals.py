@@ -5,26 +5,17 @@ Whether a sign-up counts is decided in worker/usecases/record_referral.py; what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, String, cast, exists, func, literal, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.domain.referral import Referral
-from worker.domain.subscriber import Plan, SubscriberStatus
+from worker.domain.subscriber import SubscriberStatus
+from worker.domain.trigger import Trigger
 from worker.store.engine import Connection
-from worker.store.tables import mailings, referrals, subscribers
-
-
-@dataclass(frozen=True, slots=True)
-class FirstReferral:
-    """A referrer and the moment their first referral was confirmed."""
-
-    referrer_id: int
-    plan: Plan
-    confirmed_at: datetime
+from worker.store.tables import referrals, subscribers
+from worker.store.triggers import note_trigger
 
 
 def add_referral(connection: Connection, referrer_id: int, referred_id: int, now: datetime) -> bool:
@@ -46,8 +37,12 @@ def confirm_referral(connection: Connection, referred_id: int, now: datetime) ->
         update(referrals)
         .where(referrals.c.referred_id == referred_id, referrals.c.confirmed_at.is_(None), friend)
         .values(confirmed_at=now)
+        .returning(referrals.c.id, referrals.c.referrer_id)
     )
-    return connection.execute(statement).rowcount == 1
+    row = connection.execute(statement).first()
+    if row is not None:
+        note_trigger(connection, Trigger.VERIFIED, row.referrer_id, now, str(row.id))
+    return row is not None
 
 
 def referral_of(connection: Connection, referred_id: int) -> Referral | None:
@@ -67,40 +62,3 @@ def is_same_person(connection: Connection, subscriber_id: int) -> bool:
     own = select(subscribers.c.referral_key).where(subscribers.c.id == subscriber_id).scalar_subquery()
     query = select(subscribers.c.id).where(subscribers.c.referral_key == own, subscribers.c.id != subscriber_id)
     return connection.execute(query.limit(1)).first() is not None
-
-
-def first_referrals(
-    connection: Connection, key_prefix: str, since: datetime, until: datetime, after: int = 0, limit: int = 500
-) -> Sequence[FirstReferral]:
-    """First confirmed referrals of `since <= confirmed_at <= until` whose mailing does not exist yet.
-
-    The mailing's key is `key_prefix` and the referrer's id. In the order of referrers' ids, those above `after`.
-
-    No claim is written: the mailing's unique key is the claim. The range on `ix_referrals_confirmed_at` bounds the
-    work of a tick by the referrals of the last weeks, however long the list lives; both anti-joins are look-ups in
-    an index (`ix_referrals_referrer_id`, `uq_mailings_key`).
-    """
-    earlier = referrals.alias("earlier")
-    was_first = ~exists().where(
-        earlier.c.referrer_id == referrals.c.referrer_id,
-        (earlier.c.confirmed_at < referrals.c.confirmed_at)
-        | ((earlier.c.confirmed_at == referrals.c.confirmed_at) & (earlier.c.id < referrals.c.id)),
-    )
-    key: ColumnElement[str] = literal(key_prefix) + cast(referrals.c.referrer_id, String)
-    merged = subscribers.alias("merged")  # what another record of the same person was mailed counts for both
-    their_key: ColumnElement[str] = literal(key_prefix) + cast(merged.c.id, String)
-    was_mailed = exists().where(merged.c.merged_into == referrals.c.referrer_id, mailings.c.key == their_key)
-    query = (
-        select(referrals.c.referrer_id, subscribers.c.plan, referrals.c.confirmed_at)
-        .join(subscribers, subscribers.c.id == referrals.c.referrer_id)
-        .where(
-            referrals.c.confirmed_at.between(since, until),
-            referrals.c.referrer_id > after,
-            was_first,
-            ~exists().where(mailings.c.key == key),
-            ~was_mailed,
-        )
-        .order_by(referrals.c.referrer_id)
-        .limit(limit)
-    )
-    return [FirstReferral(row[0], Plan(row[1]), row[2]) for row in connection.execute(query)]

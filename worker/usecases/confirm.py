@@ -14,11 +14,13 @@ from enum import StrEnum
 from worker.domain.mailing import KINDS, MailingKind
 from worker.domain.subscriber import Subscriber, SubscriberStatus
 from worker.domain.suppression import OWN_WORD
+from worker.domain.trigger import Trigger
 from worker.render.links import LinkIds
 from worker.store.consent import FORM, Held, ask_return, confirm_pending, held, hold_surviving, rename, surviving
 from worker.store.engine import Connection, Engine, reading, write
 from worker.store.ledger.mailings import get_mailing
 from worker.store.referrals import confirm_referral
+from worker.store.triggers import note_trigger
 from worker.usecases.due import Due
 from worker.usecases.lift_suppressions import TASK, confirmed_by
 from worker.usecases.welcome import welcome
@@ -59,6 +61,7 @@ def _confirm(connection: Connection, ids: LinkIds, now: datetime, name: str | No
     if subscriber.status is SubscriberStatus.PENDING and held(connection, subscriber.address_key) is None:
         if not confirm_pending(connection, subscriber.id, now, consent):
             return Standing.CONFIRMED, []  # another press was first
+        note_trigger(connection, Trigger.CONFIRMED, subscriber.id, now)
         due = welcome(connection, subscriber, now)
     else:
         if not ask_return(connection, subscriber, now, evidence, consent, FORM):

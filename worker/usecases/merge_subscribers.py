@@ -12,9 +12,10 @@ from worker.errors import BroadsheetError, UsageError
 from worker.providers.suppression_lists import SuppressionLists
 from worker.store.engine import Connection, Engine, reading, write
 from worker.store.erased import address_hash, forget_erasure, is_kept_out
+from worker.store.followups.merging import merge_enrollments
 from worker.store.forget import forget
 from worker.store.grants import merge_grants
-from worker.store.ledger.merge import merge_deliveries
+from worker.store.ledger.merge import merge_deliveries, merge_steps
 from worker.store.merge import merge_consent, merge_launches, merge_referrals, merge_tags, point_to
 from worker.store.operator_changes import add_consent
 from worker.store.referrals import confirm_referral
@@ -61,7 +62,9 @@ def merge_subscribers(
         merge_consent(connection, ends.id, stays.id, now)
         add_consent(connection, stays.id, f"merged with another record of theirs by the operator on {now:%Y-%m-%d}")
         confirm_referral(connection, stays.id, now)
+        doubled = merge_enrollments(connection, ends.id, stays.id, now)
         skipped = merge_deliveries(connection, ends.id, stays.id, stands_for)
+        skipped += merge_steps(connection, stays.id, doubled)
         rows = forget(connection, [ends.id], ends.address_key, now, merged_into=stays.id)
         point_to(connection, ends.id, stays.id)
         return Merged(stays.id, skipped, rows)

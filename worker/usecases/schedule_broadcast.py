@@ -28,9 +28,12 @@ class Hour:
     at: datetime
 
 
+BROADCAST = "broadcast:"  # how the keys of issues' broadcasts begin
+
+
 def broadcast_key(issue: Issue) -> str:
     """The key of an issue's broadcast: its id, so that renaming the file mails nobody again."""
-    return f"broadcast:{issue.id}"
+    return f"{BROADCAST}{issue.id}"
 
 
 def read_hour(words: str | None, zone: str, now: datetime) -> Hour:

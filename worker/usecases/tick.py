@@ -5,15 +5,10 @@ Everything here is a conditional update or a unique key, so ticking twice, on tw
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from worker.domain.issue import Step
-from worker.domain.launch import Launch
 from worker.domain.mailing import KINDS, Queue
 from worker.domain.pace import UNLIMITED, Pace
-from worker.domain.publication import Publication
 from worker.store.engine import Engine, reading, writing
 from worker.store.installation import fenced_reason
 from worker.store.ledger.due import database_clock, due_for_planning, due_for_submitting
@@ -23,6 +18,7 @@ from worker.store.ledger.slots import due_for_freeing
 from worker.store.ledger.staging import due_for_id, leave_late
 from worker.store.ledger.sweep import sweep
 from worker.usecases.advance_followups import advance_followups
+from worker.usecases.content import Content
 from worker.usecases.due import Due
 from worker.usecases.end_plans import end_due_plans
 from worker.usecases.lift_suppressions import lift_due
@@ -33,15 +29,6 @@ from worker.usecases.review_pace import in_turn, review_blocks
 from worker.usecases.stage_mailing import decide_uncertain
 from worker.usecases.sync_suppressions import sync_due
 from worker.usecases.take_signups import signups_due
-
-
-@dataclass(frozen=True)
-class Content:
-    """What the author wrote that the clock needs to know: launches by id, and the steps of every sequence by name."""
-
-    publication: Publication
-    launches: Mapping[str, Launch]
-    steps: Mapping[str, Sequence[Step]]
 
 
 def tick(
@@ -69,7 +56,7 @@ def tick(
         decide_late(connection, at, content.publication.late.grace)
         sweep(connection, at)
         decide_uncertain(connection, at, pace.steady(at))  # also what was swept just now
-    advance_followups(engine, content.launches, content.steps, content.publication, at, batch_size)
+    advance_followups(engine, content, at, batch_size)
     raise_alerts(engine, alert_address, at)
     review_blocks(engine, pace, batch_size)
     with reading(engine) as connection:

@@ -1,85 +1,206 @@
-"""Launch steps become mailings when they fall due, once, and never after the close."""
+"""A launch's steps reach its audience at their hours, once, and nobody after the close."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-import pytest
+from sqlalchemy import func, select, update
 
-from tests.support.followups import PUBLICATION, ZONE, make_launch, make_step, wall
+from tests.integration.followups.conftest import CLOSES, DUE, OPENS
+from tests.support.followups import ZONE, make_launch, make_step, wall
+from tests.support.makers import make_subscriber, make_subscribers
 from worker.domain.mailing import MailingKind, MailingStatus
-from worker.errors import SourceError
-from worker.store.engine import reading
+from worker.store.engine import reading, writing
+from worker.store.launches import convert, mute
 from worker.store.ledger.mailings import get_mailing, list_mailings
-from worker.usecases.advance_followups import advance_followups
+from worker.store.tables import due_steps, subscribers
+from worker.usecases import enroll_audiences, plan_steps
 
-DUE = datetime(2026, 12, 15, 9, tzinfo=UTC)  # three days before the close; Lisbon keeps UTC in winter
-CLOSE = datetime(2026, 12, 18, 18, tzinfo=UTC)
-
-
-def advance(engine, now, *, launch=None, steps=None):
-    launch = launch or make_launch()
-    steps = steps or [make_step()]
-    return advance_followups(engine, {launch.id: launch}, {"launch": steps}, PUBLICATION, now, batch_size=500)
+MILLISECOND = timedelta(milliseconds=1)
+OPENING = make_step(step_id="opening", when="at opens")
+REMINDER = make_step()
 
 
-def keys(engine):
-    with reading(engine) as connection:
-        return sorted(mailing.key for mailing in list_mailings(connection))
+def make_readers(engine, number=3, **given):
+    with writing(engine) as connection:
+        return make_subscribers(connection, number, **given)
 
 
-def test_a_step_becomes_a_mailing_at_its_hour_and_not_before(engine):
-    assert advance(engine, DUE - timedelta(milliseconds=1)) == []
-    [created] = advance(engine, DUE)
+def test_a_step_becomes_a_mailing_at_its_hour_and_not_before(engine, sequences):
+    readers = make_readers(engine)
+    sequences.launch(REMINDER)
+    assert sequences.advance(OPENS - MILLISECOND) == []
+    assert sequences.runs() == []
+    assert sequences.advance(OPENS) == []
+    assert sequences.advance(DUE - MILLISECOND) == []
+    [created] = sequences.advance(DUE)
     with reading(engine) as connection:
         mailing = get_mailing(connection, created)
-    assert mailing.key == "step:producer-groups:reminder"
+    [run] = sequences.runs()
+    assert (run.key, mailing.key) == ("launch:producer-groups:launch", f"step:{run.id}:reminder:1")
     assert (mailing.kind, mailing.status) == (MailingKind.STEP, MailingStatus.SCHEDULED)
-    assert (mailing.source, mailing.segment) == ("step:launch/reminder", "everyone")
-    assert (mailing.send_at, mailing.wall_time, mailing.zone) == (DUE, "2026-12-15T09:00:00", ZONE)
-    assert mailing.launch_id == "producer-groups"
+    assert (mailing.source, mailing.launch_id) == ("step:launch/reminder", "producer-groups")
+    assert (mailing.send_at, mailing.wall_time, mailing.zone) == (DUE, "2026-12-15T09:00", ZONE)
+    assert sequences.readers(created) == [one.id for one in readers]
 
 
-def test_advancing_again_changes_nothing(engine):
-    assert len(advance(engine, DUE)) == 1
-    assert advance(engine, DUE) == []
-    assert advance(engine, DUE + timedelta(days=1)) == []
-    assert keys(engine) == ["step:producer-groups:reminder"]
+def test_advancing_again_changes_nothing(engine, sequences):
+    make_readers(engine)
+    sequences.launch(OPENING, REMINDER)
+    assert [step for _at, step, _who in sequences.advance_until(OPENS, OPENS, DUE, DUE, CLOSES)] == [
+        "opening",
+        "reminder",
+    ]
+    assert {row[:2] for row in sequences.rows()} == {("opening", "planned"), ("reminder", "planned")}
+    assert {status for *_rest, status, _why in sequences.enrolled()} == {"finished"}
 
 
-def test_new_names_and_hours_mail_nobody_again(engine):
-    advance(engine, DUE)
-    renamed = make_launch(name="New name", slug="new-slug", closes=wall("2026-12-24T18:00"))
-    assert advance(engine, DUE + timedelta(days=6), launch=renamed, steps=[make_step(days=-4)]) == []
+def test_new_names_mail_nobody_again(engine, sequences):
+    make_readers(engine)
+    sequences.launch(REMINDER)
+    sequences.advance(OPENS)
+    sequences.advance(DUE)
+    sequences.launch(name="New name", slug="new-slug")
+    assert sequences.advance(DUE + timedelta(days=2)) == []
 
 
-def test_two_hosts_that_advance_at_once_make_one_mailing(engine):
-    steps = [make_step(step_id=f"step-{number}") for number in range(8)]
+def test_a_large_list_is_enrolled_part_by_part_and_mailed_as_one(engine, sequences, monkeypatch):
+    monkeypatch.setattr(enroll_audiences, "CHUNK", 7)
+    monkeypatch.setattr(enroll_audiences, "ROUNDS", 2)
+    monkeypatch.setattr(plan_steps, "CHUNK", 11)
+    readers = make_readers(engine, 60)
+    sequences.launch(REMINDER)
+    for _tick in range(6):
+        sequences.advance(OPENS)
+    assert len(sequences.enrolled()) == 60
+    [created] = sequences.advance(DUE)
+    assert sequences.readers(created) == [one.id for one in readers]
+
+
+def test_two_clocks_at_once_enroll_and_mail_everybody_once(engine, sequences):
+    readers = make_readers(engine, 50)
+    sequences.launch(OPENING, make_step(step_id="twin", when="at opens"), REMINDER)
     with ThreadPoolExecutor(4) as pool:
-        created = list(pool.map(lambda _: advance(engine, DUE, steps=steps), range(4)))
-    assert len([mailing_id for ids in created for mailing_id in ids]) == 8
-    assert keys(engine) == [f"step:producer-groups:step-{number}" for number in range(8)]
-
-
-def test_a_late_tick_still_sends_until_the_close_and_not_from_then_on(engine):
-    assert advance(engine, CLOSE) == []
-    assert advance(engine, CLOSE + timedelta(days=1)) == []
-    assert len(advance(engine, CLOSE - timedelta(milliseconds=1))) == 1
-
-
-def test_each_launch_has_its_own_mailing_of_a_step_they_share(engine):
-    advance(engine, DUE)
-    [second] = advance(engine, DUE, launch=make_launch(id="spring-course", audience="paid"))
+        made = [one for ids in pool.map(lambda _: sequences.advance(OPENS), range(4)) for one in ids]
+    for _tick in range(3):  # who was overtaken looks again
+        made += sequences.advance(OPENS)
+    mailed = {(sequences.mailing(one).step_id, reader) for one in made for reader in sequences.readers(one)}
+    assert mailed == {(step, one.id) for step in ("opening", "twin") for one in readers}
+    assert sum(len(sequences.readers(one)) for one in made) == 100
     with reading(engine) as connection:
-        mailing = get_mailing(connection, second)
-    assert (mailing.key, mailing.segment) == ("step:spring-course:reminder", "paid")
+        due = select(func.count()).where(due_steps.c.state == "due")
+        assert connection.execute(due).scalar_one() == 50
 
 
-def test_steps_of_another_sequence_are_left_alone(engine):
-    assert advance(engine, DUE, launch=make_launch(sequence="course")) == []
+def test_a_late_tick_still_sends_until_the_close_and_not_from_then_on(engine, sequences):
+    make_readers(engine, 1)
+    sequences.launch(REMINDER)
+    sequences.advance(OPENS)
+    assert sequences.advance(CLOSES) == []
+    assert sequences.rows() == [("reminder", "skipped", "closed")]
 
 
-def test_a_step_that_counts_from_nothing_a_launch_has_is_refused_by_name(engine):
-    steps = [make_step(), make_step(step_id="odd", anchor="trigger")]
-    with pytest.raises(SourceError, match=r"content/sequences/launch/odd.md.*(.|\n)*anchor: closes"):
-        advance(engine, DUE, steps=steps)
-    assert keys(engine) == []
+def test_a_clock_that_was_away_for_the_whole_launch_mails_nobody(engine, sequences):
+    make_readers(engine, 1)
+    sequences.launch(REMINDER)
+    assert sequences.advance(CLOSES + timedelta(days=1)) == []
+    assert sequences.runs() == []
+
+
+def test_each_launch_has_its_own_run_of_a_sequence_they_share(engine, sequences):
+    make_readers(engine, 2)
+    paid = make_readers(engine, 1, plan="paid")
+    sequences.launch(REMINDER)
+    sequences.launch(id="spring-course", audience="paid")
+    sequences.advance(OPENS)
+    made = sequences.advance(DUE)
+    assert sorted((sequences.mailing(one).launch_id, len(sequences.readers(one))) for one in made) == [
+        ("producer-groups", 3),
+        ("spring-course", 1),
+    ]
+    assert any(sequences.readers(one) == [paid[0].id] for one in made)
+
+
+def test_a_sequence_that_no_launch_names_is_left_alone(engine, sequences):
+    make_readers(engine, 1)
+    sequences.launch(sequence="course")
+    sequences.sequence("launch", REMINDER)
+    sequences.advance(OPENS)
+    assert sequences.runs() == []
+
+
+def test_who_confirms_while_it_is_open_gets_what_is_still_to_come(engine, sequences):
+    sequences.launch(OPENING, REMINDER)
+    sequences.advance(OPENS)
+    later = OPENS + timedelta(days=3)
+    with writing(engine) as connection:
+        joined = make_subscriber(connection)
+        connection.execute(update(subscribers).values(confirmed_at=later))
+        make_subscriber(connection, status="pending")
+    assert sequences.advance_until(later, DUE) == [(DUE, "reminder", [joined.id])]
+    assert sequences.rows(joined) == [("opening", "skipped", "joined_later"), ("reminder", "planned", "")]
+
+
+def test_who_may_not_be_mailed_or_has_applied_leaves_with_the_reason(engine, sequences):
+    owed, applied, muted = make_readers(engine)
+    with writing(engine) as connection:
+        bounced = make_subscriber(connection, suppressed="bounced")
+        convert(connection, "producer-groups", applied.id, "applied", OPENS)
+        convert(connection, "another-launch", owed.id, "applied", OPENS)
+        mute(connection, "producer-groups", muted.id, OPENS)
+    sequences.launch(OPENING, REMINDER)
+    assert sequences.advance_until(OPENS, DUE) == [(OPENS, "opening", [owed.id]), (DUE, "reminder", [owed.id])]
+    assert [(one, why) for one, _which, status, why in sequences.enrolled() if status == "stopped"] == [
+        (applied.id, "converted"),
+        (muted.id, "muted"),
+        (bounced.id, "bounced"),
+    ]
+
+
+def test_a_step_before_the_opening_goes_before_it(engine, sequences):
+    readers = make_readers(engine, 1)
+    sequences.launch(make_step(step_id="soon", when="2 days before opens, at 09:00"), OPENING)
+    soon = OPENS - timedelta(days=2)
+    assert sequences.advance_until(soon - MILLISECOND, soon, OPENS) == [
+        (soon, "soon", [readers[0].id]),
+        (OPENS, "opening", [readers[0].id]),
+    ]
+
+
+def test_their_time_is_each_readers_own_nine_o_clock(engine, sequences):
+    with writing(engine) as connection:
+        tokyo, denver, nowhere = (
+            make_subscriber(connection, zone=zone) for zone in ("Asia/Tokyo", "America/Denver", "Mars/Olympus")
+        )
+    sequences.launch(make_step(when="3 days before closes, at 09:00 their time"))
+    sequences.advance(OPENS)
+    hours = [DUE, DUE + timedelta(hours=7), DUE + timedelta(hours=15)]  # in Tokyo it closes on the 19th
+    assert sequences.advance_until(*hours) == [
+        (hours[0], "reminder", [nowhere.id]),
+        (hours[1], "reminder", [denver.id]),
+        (hours[2], "reminder", [tokyo.id]),
+    ]
+
+
+def test_a_run_that_has_nothing_left_ends(engine, sequences):
+    make_readers(engine, 1)
+    sequences.launch(REMINDER)
+    sequences.advance(OPENS)
+    sequences.advance(CLOSES)
+    assert len(sequences.runs()) == 1
+    sequences.advance(CLOSES + timedelta(days=20))
+    assert sequences.runs() == []
+    assert list_of_mailings(engine) == []
+
+
+def list_of_mailings(engine):
+    with reading(engine) as connection:
+        return list_mailings(connection)
+
+
+def test_a_close_that_is_moved_nearer_ends_it_at_once(engine, sequences):
+    make_readers(engine, 1)
+    sequences.launch(make_step(when="1 week after opens, at 09:00"))
+    sequences.advance(OPENS)
+    sequences.launches["producer-groups"] = make_launch(closes=wall("2026-11-20T18:00"))
+    assert sequences.advance(OPENS + timedelta(days=7)) == []
+    assert sequences.rows() == [("reminder", "skipped", "closed")]

@@ -119,7 +119,7 @@ def test_a_job_that_waited_in_the_queue_while_all_was_off_mails_nobody_unasked(c
 
 def steps_made(context, now, publication=PUBLICATION, **text):
     launch = make_launch()
-    steps = [make_step(), make_step(step_id="open", anchor="opens", days=0)]
+    steps = [make_step(), make_step(step_id="open", when="at opens")]
     made = advance_followups(context.engine, {launch.id: launch}, {"launch": steps}, publication, now, batch_size=500)
     with reading(context.engine) as connection:
         query = select(mailings.c.key, mailings.c.late).where(mailings.c.id.in_(made))
@@ -135,7 +135,7 @@ def test_a_last_call_whose_hour_passed_while_the_clock_was_off_reaches_nobody(co
     with writing(context.engine) as connection:
         make_subscribers(connection, 3)
     launch = make_launch(closes=wall("2026-12-18T18:00"))
-    content = Content(PUBLICATION, {launch.id: launch}, {"launch": [make_step(days=-1, at="09:00")]})
+    content = Content(PUBLICATION, {launch.id: launch}, {"launch": [make_step(when="1 day before closes, at 09:00")]})
     back = datetime(2026, 12, 17, 20, tzinfo=UTC)
     for _ in range(3):
         tick(context.engine, content, now=back, batch_size=1_000, lanes=1)

@@ -9,15 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Text, and_, case, exists, literal, null, or_
+from sqlalchemy import ColumnElement, Text, and_, case, exists, literal, not_, null, or_, select
 
 from worker.domain.delivery import SkipReason
-from worker.domain.mailing import KINDS, MailingKind
+from worker.domain.mailing import KINDS, Mailing, MailingKind
+from worker.domain.step_rules import load_rules
 from worker.domain.subscriber import SubscriberStatus, Wants
 from worker.domain.suppression import SuppressionReason
 from worker.store.instants import DatabaseNow
-from worker.store.tables import launch_conversions, launch_mutes, subscribers, suppressions
+from worker.store.segments import where
+from worker.store.tables import due_steps, enrollments, launch_conversions, launch_mutes, subscribers, suppressions
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The step of a sequence that a mailing is; `at` is the hour from which its rules count days ago."""
+
+    run_id: int
+    step_id: str
+    mailing_id: int
+    rules: str | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +39,16 @@ class Asking:
     """The mailing that asks."""
 
     kind: MailingKind
-    launch_id: str | None
+    launch_id: str | None = None
+    step: Step | None = None
+
+
+def asking(mailing: Mailing) -> Asking:
+    """What of a mailing the rules look at."""
+    step = None
+    if mailing.run_id is not None and mailing.step_id is not None:
+        step = Step(mailing.run_id, mailing.step_id, mailing.id, mailing.step_rules, mailing.send_at)
+    return Asking(mailing.kind, mailing.launch_id, step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +119,34 @@ def _muted(asking: Asking) -> ColumnElement[bool] | None:
     )
 
 
+def _stopped(asking: Asking) -> ColumnElement[bool] | None:
+    """Looked up by keys for each reader: their enrollments in the run, and the row of this very step."""
+    if (step := asking.step) is None:
+        return None
+    return exists(
+        select(enrollments.c.id)
+        .join(
+            due_steps, and_(due_steps.c.enrollment_id == enrollments.c.id, due_steps.c.step_id == literal(step.step_id))
+        )
+        .where(
+            enrollments.c.run_id == step.run_id,
+            enrollments.c.subscriber_id == subscribers.c.id,
+            enrollments.c.status == "stopped",
+            due_steps.c.mailing_id == step.mailing_id,
+        )
+    )
+
+
+def _stop_if(asking: Asking) -> ColumnElement[bool] | None:
+    rule = load_rules(asking.step.rules).stop_if if asking.step else None
+    return where(rule, asking.step.at) if asking.step and rule is not None else None
+
+
+def _only_if(asking: Asking) -> ColumnElement[bool] | None:
+    rule = load_rules(asking.step.rules).only_if if asking.step else None
+    return not_(where(rule, asking.step.at)) if asking.step and rule is not None else None
+
+
 RULES: tuple[SkipRule, ...] = (
     SkipRule(SkipReason.MERGED, _merged),
     SkipRule(SkipReason.ERASED, _has_status(SubscriberStatus.ERASED)),
@@ -110,13 +161,15 @@ RULES: tuple[SkipRule, ...] = (
     SkipRule(SkipReason.CONVERTED, _converted),
     SkipRule(SkipReason.MUTED, _muted),
     SkipRule(SkipReason.LAUNCHES_ONLY, _launches_only),
+    SkipRule(SkipReason.STOPPED, _stopped),
+    SkipRule(SkipReason.STOP_IF, _stop_if),
+    SkipRule(SkipReason.ONLY_IF, _only_if),
     SkipRule(SkipReason.PAUSED, _paused),
 )
 
 
-def skip_reason(kind: MailingKind, launch_id: str | None) -> ColumnElement[str | None]:
+def skip_reason(asking: Asking) -> ColumnElement[str | None]:
     """An SQL expression: the first reason not to mail, or NULL."""
-    asking = Asking(kind, launch_id)
     whens = [
         (condition, literal(rule.reason.value, Text))
         for rule in RULES

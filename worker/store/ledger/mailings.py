@@ -55,6 +55,9 @@ class NewMailing:
     expires_at: datetime | None = None  # nothing of it goes from then on, unless `late` is send
     corrects_id: int | None = None
     local_hour: bool = False
+    run_id: int | None = None
+    step_id: str | None = None
+    rules: str | None = None  # of the step, as JSON
 
 
 def create_mailing(connection: Connection, new: NewMailing, now: datetime) -> int | None:
@@ -77,6 +80,9 @@ def create_mailing(connection: Connection, new: NewMailing, now: datetime) -> in
             expires_at=new.expires_at,
             corrects_id=new.corrects_id,
             local_hour=int(new.local_hour),
+            run_id=new.run_id,
+            step_id=new.step_id,
+            rules=new.rules,
             late=new.late or KINDS[new.kind].late,
             created_at=now,
         )
@@ -86,14 +92,26 @@ def create_mailing(connection: Connection, new: NewMailing, now: datetime) -> in
     mailing_id: int | None = connection.execute(statement).scalar_one_or_none()
     if mailing_id is None:
         return None
+    _add(connection, mailing_id, new.addressees)
+    log_move("mailing", mailing_id, "none", MailingStatus.SCHEDULED, kind=new.kind)
+    return mailing_id
+
+
+def add_addressees(connection: Connection, mailing_id: int, more: Sequence[NewAddressee]) -> bool:
+    """Let a mailing go to more people; False where it is being planned already, or does not go by name."""
+    waits = update(mailings).where(mailings.c.id == mailing_id, mailings.c.status == MailingStatus.SCHEDULED)
+    if changed(connection, waits.values(status=MailingStatus.SCHEDULED)) != 1:  # held until the end of the transaction
+        return False
+    _add(connection, mailing_id, more)
+    return True
+
+
+def _add(connection: Connection, mailing_id: int, new: Sequence[NewAddressee]) -> None:
     rows = [
-        {"mailing_id": mailing_id, "subscriber_id": a.subscriber_id, "address": a.address, "plan": a.plan}
-        for a in new.addressees
+        {"mailing_id": mailing_id, "subscriber_id": a.subscriber_id, "address": a.address, "plan": a.plan} for a in new
     ]
     if rows:
         connection.execute(insert(addressees), rows)
-    log_move("mailing", mailing_id, "none", MailingStatus.SCHEDULED, kind=new.kind)
-    return mailing_id
 
 
 def get_mailing(connection: Connection, mailing_id: int) -> Mailing | None:
@@ -246,4 +264,7 @@ def _mailing(row: Row[Any]) -> Mailing:
         recall_to=row.recall_to,
         corrects_id=row.corrects_id,
         local_hour=bool(row.local_hour),
+        run_id=row.run_id,
+        step_id=row.step_id,
+        step_rules=row.rules,
     )

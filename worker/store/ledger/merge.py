@@ -56,6 +56,21 @@ def merge_deliveries(connection: Connection, from_id: int, into_id: int, stands_
     return skipped
 
 
+def merge_steps(connection: Connection, into_id: int, pairs: Collection[tuple[int, int]]) -> int:
+    """Of two mailings that are one step of one run, both owed to one person since they were merged, let one go: the one
+    that is further on its way. Returns how many deliveries were skipped.
+    """
+    own = {row.mailing_id: row for row in owned(connection, [into_id], ())} if pairs else {}
+    doubled = [(own[one], own[other]) for one, other in sorted(pairs) if one in own and other in own]
+    places = _places(connection, [row for pair in doubled for row in pair])
+    skipped = 0
+    for one, other in doubled:
+        behind = one if places[one.id].rank < places[other.id].rank else other
+        if places[one.id].rank and places[other.id].rank and places[behind.id].rank == _RANKS[BatchStatus.PENDING]:
+            skipped += _skip(connection, behind.id)
+    return skipped
+
+
 class _Place(NamedTuple):
     """How far a delivery is on its way, 0 where it goes nowhere; and whether its address had nothing of it for certain."""
 

@@ -13,7 +13,7 @@ from worker.domain.mailing import Mailing, MailingKind
 from worker.domain.segment import Rule
 from worker.domain.subscriber import SubscriberStatus
 from worker.store.engine import Connection
-from worker.store.ledger.eligibility import skip_reason
+from worker.store.ledger.eligibility import Asking, asking, skip_reason
 from worker.store.ledger.holders import has_another_text
 from worker.store.segments import where
 from worker.store.tables import addressees, subscribers, suppressions
@@ -22,34 +22,34 @@ from worker.store.tables import addressees, subscribers, suppressions
 def everybody(connection: Connection, mailing: Mailing, rule: Rule, texts: Collection[str]) -> Select[Any]:
     """(subscriber_id, address_key, address, plan, reason) of everybody this mailing is about."""
     if mailing.corrects_id is not None:
-        return by_text(mailing.kind, mailing.launch_id, mailing.corrects_id, texts)
+        return _people(asking(mailing)).where(has_another_text(mailing.corrects_id, texts))
     named = connection.execute(select(addressees).where(addressees.c.mailing_id == mailing.id).limit(1)).first()
-    if named is None:
+    if named is None and mailing.run_id is None:  # a step never goes to a segment
         # By the mailing's hour, not the moment of planning: planned again or late, the same days are meant.
         return by_rule(mailing.kind, mailing.launch_id, rule, mailing.send_at)
     if mailing.rules.outsiders:
         return _outsiders(connection, mailing)
     ids = select(addressees.c.subscriber_id).where(addressees.c.mailing_id == mailing.id)
-    return _people(mailing.kind, mailing.launch_id).where(subscribers.c.id.in_(ids))
+    return _people(asking(mailing)).where(subscribers.c.id.in_(ids))
 
 
 def by_rule(kind: MailingKind, launch_id: str | None, rule: Rule, at: datetime) -> Select[Any]:
     """The same for everybody a segment picks, whatever their consent; `at` is the hour from which days ago are counted."""
-    return _people(kind, launch_id).where(subscribers.c.status != SubscriberStatus.ERASED, where(rule, at))
+    return _people(Asking(kind, launch_id)).where(subscribers.c.status != SubscriberStatus.ERASED, where(rule, at))
 
 
 def by_text(kind: MailingKind, launch_id: str | None, corrected_id: int, texts: Collection[str]) -> Select[Any]:
     """The same for everybody who has that mailing in none of these texts."""
-    return _people(kind, launch_id).where(has_another_text(corrected_id, texts))
+    return _people(Asking(kind, launch_id)).where(has_another_text(corrected_id, texts))
 
 
-def _people(kind: MailingKind, launch_id: str | None) -> Select[Any]:
+def _people(asks: Asking) -> Select[Any]:
     return select(
         subscribers.c.id.label("subscriber_id"),
         subscribers.c.address_key,
         cast(null(), Text).label("address"),
         subscribers.c.plan,
-        skip_reason(kind, launch_id).label("reason"),
+        skip_reason(asks).label("reason"),
     ).outerjoin_from(subscribers, suppressions, suppressions.c.address_key == subscribers.c.address_key)
 
 

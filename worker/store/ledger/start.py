@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import Select, bindparam, func, insert, literal, or_, select, update
@@ -19,9 +19,10 @@ from worker.domain.delivery import BatchStatus, ClaimedBatch, Recipient, SkipRea
 from worker.domain.mailing import KINDS, Mailing, MailingKind
 from worker.store.engine import Connection
 from worker.store.erased import forms_of
+from worker.store.followups.leaving import leave_by_rule
 from worker.store.instants import DatabaseNow
 from worker.store.ledger.claim import SENDS_AHEAD, SENDS_NOW, may_go
-from worker.store.ledger.eligibility import skip_reason
+from worker.store.ledger.eligibility import Asking, asking, skip_reason
 from worker.store.ledger.moves import changed, log_move
 from worker.store.ledger.staging import open_generation
 from worker.store.tables import batches, deliveries, referrals, submissions, subscribers, suppressions
@@ -90,10 +91,10 @@ def _owed(kind: MailingKind, count_referrals: bool) -> Select[Any]:
     return _deliveries(*_recipient(kind, count_referrals))
 
 
-@cache
-def _changed(kind: MailingKind, launch_id: str | None, count_referrals: bool) -> Select[Any]:
+@lru_cache(maxsize=256)
+def _changed(asks: Asking, count_referrals: bool) -> Select[Any]:
     """Only those whom something has happened to: a reason to skip them, or another address than was planned."""
-    reason = skip_reason(kind, launch_id)
+    kind, reason = asks.kind, skip_reason(asks)
     moved = subscribers.c.address_key.is_distinct_from(deliveries.c.address_key)
     happened = reason.is_not(None) if KINDS[kind].outsiders else or_(reason.is_not(None), moved)
     columns = (*_recipient(kind, count_referrals), reason, subscribers.c.address_key)
@@ -138,8 +139,8 @@ def start_batch(
         return None
     if owed is None:
         owed = read_owed(connection, batch, mailing, count_referrals=count_referrals)
-    happened = connection.execute(_changed(mailing.kind, mailing.launch_id, count_referrals), {"batch": batch.id}).all()
-    recipients = _without(connection, mailing, owed, happened) if happened else tuple(owed)
+    happened = connection.execute(_changed(asking(mailing), count_referrals), {"batch": batch.id}).all()
+    recipients = _without(connection, mailing, owed, happened, now) if happened else tuple(owed)
     if not recipients:
         _end_empty(connection, batch)
         return StartedBatch(batch, 0, "", ())
@@ -173,7 +174,7 @@ def skip_deliveries(connection: Connection, delivery_ids: Sequence[int], reason:
 
 
 def _without(
-    connection: Connection, mailing: Mailing, owed: Sequence[Recipient], happened: Sequence[Any]
+    connection: Connection, mailing: Mailing, owed: Sequence[Recipient], happened: Sequence[Any], now: datetime
 ) -> tuple[Recipient, ...]:
     """`owed` without whoever may not be mailed; those who moved get their new address."""
     skipped: dict[SkipReason, list[int]] = {}
@@ -188,6 +189,8 @@ def _without(
             skipped.setdefault(SkipReason(reason), []).append(recipient.delivery_id)
     for why, ids in skipped.items():
         skip_deliveries(connection, ids, why)
+    if SkipReason.STOP_IF in skipped:
+        leave_by_rule(connection, mailing.id, skipped[SkipReason.STOP_IF], now)
     gone = {delivery_id for ids in skipped.values() for delivery_id in ids}
     return tuple(moved.get(one.delivery_id, one) for one in owed if one.delivery_id not in gone)
 

@@ -32,7 +32,12 @@ sequence_runs = Table(
     Column("timings", Text, nullable=False),  # JSON: the steps in their order and when each goes, as last agreed to
     Column("started_at", Instant, nullable=False),
     Column("enrolled_through", Id, nullable=False, server_default="0"),  # the audience, by id, as far as it is enrolled
-    Column("joined_through", Instant),  # and who confirmed later, by that moment
+    Column(
+        "joined_through", Instant
+    ),  # and who confirmed later, by that moment; NULL until everybody was looked at once
+    Column(
+        "rederived_through", Id
+    ),  # after an edit was agreed to: by subscriber, as far as hours are derived anew; NULL: all
     Column("ended_at", Instant),
     Column("needs_attention", Text),
     Index("ix_sequence_runs_open", "id", **only("ended_at IS NULL")),  # each tick looks at these few

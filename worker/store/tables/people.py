@@ -42,6 +42,9 @@ subscribers = Table(
     Column("merged_into", Id),  # another record of the same person: links in old mail act on that one
     Index("ix_subscribers_merged_into", "merged_into", **only("merged_into IS NOT NULL")),
     Index(
+        "ix_subscribers_confirmed_at", "confirmed_at", **only("confirmed_at IS NOT NULL")
+    ),  # a launch looks at the newest
+    Index(
         "ix_subscribers_plan_ends_at", "plan_ends_at", **only("plan_ends_at IS NOT NULL")
     ),  # each tick looks at these
 )

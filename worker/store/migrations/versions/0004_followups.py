@@ -18,6 +18,7 @@ def upgrade() -> None:
     _enrollments()
     _due_steps()
     _mailings()
+    _subscribers()
 
 
 def _only(condition: str) -> dict[str, sa.TextClause]:
@@ -52,6 +53,7 @@ def _runs() -> None:
         sa.Column("started_at", Instant, nullable=False),
         sa.Column("enrolled_through", Id, server_default="0", nullable=False),
         sa.Column("joined_through", Instant, nullable=True),
+        sa.Column("rederived_through", Id, nullable=True),
         sa.Column("ended_at", Instant, nullable=True),
         sa.Column("needs_attention", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sequence_runs")),
@@ -112,3 +114,8 @@ def _mailings() -> None:
     op.add_column("mailings", sa.Column("run_id", Id, nullable=True))
     op.add_column("mailings", sa.Column("step_id", sa.Text(), nullable=True))
     op.add_column("mailings", sa.Column("rules", sa.Text(), nullable=True))
+    op.create_index("ix_mailings_broadcasts", "mailings", ["send_at"], **_only("kind = 'broadcast'"))
+
+
+def _subscribers() -> None:
+    op.create_index("ix_subscribers_confirmed_at", "subscribers", ["confirmed_at"], **_only("confirmed_at IS NOT NULL"))

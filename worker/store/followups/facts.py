@@ -1,0 +1,63 @@
+"""What is known of readers when a step of theirs falls due, for a part of the list at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Boolean, ColumnElement, case, false, literal, select, true
+
+from worker.domain.calendar import usable
+from worker.domain.delivery import SkipReason
+from worker.domain.mailing import MailingKind
+from worker.domain.segment import Rule
+from worker.domain.step_rules import StepRules
+from worker.domain.subscriber import Plan
+from worker.store.engine import Connection
+from worker.store.ledger.eligibility import Asking, skip_reason
+from worker.store.rows import among
+from worker.store.segments import where
+from worker.store.tables import subscribers, suppressions
+
+
+class Standing(NamedTuple):
+    """`barred`: why a reader may not be mailed at all, empty where they may; `paused`: not now."""
+
+    zone: str
+    plan: Plan
+    barred: str
+    paused: bool
+    only_if: bool
+    stop_if: bool
+
+
+def standings(
+    connection: Connection, subscriber_ids: Sequence[int], launch_id: str | None, rules: StepRules, now: datetime
+) -> dict[int, Standing]:
+    """How these readers stand towards one step, by id."""
+    reason = skip_reason(Asking(MailingKind.STEP, launch_id))
+    query = (
+        select(
+            subscribers.c.id,
+            subscribers.c.zone,
+            subscribers.c.plan,
+            reason,
+            _holds(rules.only_if, true(), now),
+            _holds(rules.stop_if, false(), now),
+        )
+        .outerjoin_from(subscribers, suppressions, suppressions.c.address_key == subscribers.c.address_key)
+        .where(among(connection, subscribers.c.id, sorted(subscriber_ids)))
+    )
+    return {row[0]: _standing(*row[1:]) for row in connection.execute(query)}
+
+
+def _holds(rule: Rule | None, otherwise: ColumnElement[bool], now: datetime) -> ColumnElement[bool]:
+    return otherwise if rule is None else case((where(rule, now), literal(True)), else_=literal(False, Boolean))
+
+
+def _standing(zone: str, plan: str, reason: str | None, only_if: bool, stop_if: bool) -> Standing:
+    paused = reason == SkipReason.PAUSED
+    return Standing(
+        usable(zone), Plan(plan), "" if paused or reason is None else reason, paused, bool(only_if), bool(stop_if)
+    )

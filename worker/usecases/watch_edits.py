@@ -1,0 +1,69 @@
+"""Watch edits: steps of a running sequence that would now go at another hour wait until somebody has agreed to it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from worker.domain.run import Edits, Run, find_edits
+from worker.domain.sequence import timings_of
+from worker.store.engine import Connection, Engine, reading, writing
+from worker.store.followups.due import Held
+from worker.store.followups.runs import agree, has_enrolled, open_runs, say_attention
+from worker.usecases.content import Content
+
+
+def watch_edits(engine: Engine, content: Content, now: datetime) -> Held:
+    """What waits, by run. Writes only where a run begins or ends to need a person, or nobody is in it yet."""
+    held: dict[int, frozenset[str] | None] = {}
+    told: list[tuple[Run, str | None]] = []
+    unused: list[Run] = []
+    with reading(engine) as connection:
+        for run in open_runs(connection):
+            why, waits, edits = _look(run, content)
+            if edits and not has_enrolled(connection, run.id):
+                unused.append(run)
+                continue
+            if waits is None or waits:
+                held[run.id] = waits
+            if why != run.needs_attention:
+                told.append((run, why))
+    if told or unused:
+        with writing(engine) as connection:
+            for run, why in told:
+                say_attention(connection, run, why)
+            for run in unused:
+                _adopt(connection, content, run)
+    return held
+
+
+def _look(run: Run, content: Content) -> tuple[str | None, frozenset[str] | None, Edits]:
+    """Why a person should look, what waits until then (None: all of it), and what was edited."""
+    if why := content.broken.get(run.sequence):
+        return f"{run.sequence} cannot be read, and waits: {why}", None, Edits()
+    if run.sequence not in content.steps:
+        return f"content/sequences/{run.sequence} is gone, and what is due of it waits", None, Edits()
+    anchors = content.anchors_now(run)
+    if anchors is None:
+        return f"the launch {run.launch_id} is gone from content/launches, and {run.sequence} waits", None, Edits()
+    edits = find_edits(run, content.steps[run.sequence], anchors)
+    return describe_edits(run.sequence, edits), frozenset(edits.moved), edits
+
+
+def describe_edits(sequence: str, edits: Edits) -> str | None:
+    """One sentence; None where nobody needs to agree to anything."""
+    if not edits:
+        return None
+    parts = [f"{', '.join(edits.moved)} would go at another hour"] if edits.moved else []
+    parts += [
+        f"{', '.join(edits.added)} is new" if len(edits.added) == 1 else f"{', '.join(edits.added)} are new"
+    ] * bool(edits.added)
+    return (
+        f"{sequence} was edited while it runs: {' and '.join(parts)}. `broadsheet sequences apply {sequence}` shows it"
+    )
+
+
+def _adopt(connection: Connection, content: Content, run: Run) -> None:
+    """Nobody is in it: nothing changes for anybody."""
+    anchors = content.anchors_now(run)
+    if anchors is not None:
+        agree(connection, run, anchors, timings_of(content.steps[run.sequence]))
