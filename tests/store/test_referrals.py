@@ -4,14 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 
 from tests.support.makers import NOW, make_subscriber
-from worker.domain.subscriber import Plan, SubscriberStatus
+from worker.domain.subscriber import SubscriberStatus
 from worker.store.engine import reading, writing
 from worker.store.referrals import (
-    FirstReferral,
-    add_referral,
     confirm_referral,
     count_confirmed_referrals,
     referral_of,
@@ -102,20 +100,3 @@ def test_a_friend_recorded_by_many_at_once_is_recorded_once(engine, reader):
     assert sorted(answers) == ["already_referred"] * 3 + ["confirmed"]
     with reading(engine) as connection:
         assert connection.execute(select(func.count()).select_from(referrals)).scalar_one() == 1
-
-
-def test_the_first_confirmed_friend_is_found_whoever_was_recorded_first(engine, reader):
-    with writing(engine) as connection:
-        recorded = [make_subscriber(connection, status=status) for status in ("pending", "confirmed", "confirmed")]
-        for number, friend in enumerate(recorded):
-            add_referral(connection, reader.id, friend.id, NOW)
-            confirm_referral(connection, friend.id, NOW + timedelta(hours=number))
-        set_status(connection, recorded[0].id, SubscriberStatus.CONFIRMED, NOW)
-        confirm_referral(connection, recorded[0].id, NOW + timedelta(hours=9))
-        first = FirstReferral(reader.id, Plan.PAID, NOW + timedelta(hours=1))
-        day = timedelta(days=1)
-        assert first_referrals(connection, "reward:x:", NOW, NOW + day) == [first]
-        assert (
-            first_referrals(connection, "reward:x:", NOW + timedelta(hours=2), NOW + day) == []
-        )  # no longer the first
-        assert first_referrals(connection, "reward:x:", NOW, NOW + day, after=reader.id) == []

@@ -14,6 +14,7 @@ from worker.domain.segment import (
     EVERYONE,
     All,
     Any,
+    Converted,
     DaysAgo,
     HasPlan,
     HasTag,
@@ -29,6 +30,7 @@ from worker.domain.segment import (
 from worker.domain.subscriber import Plan, Wants
 from worker.errors import UsageError
 from worker.store.engine import reading, writing
+from worker.store.launches import convert
 from worker.store.referrals import add_referral, confirm_referral
 from worker.store.segment_sample import sample_addresses
 from worker.store.segments import audience_rule, where
@@ -69,6 +71,7 @@ rules = st.recursive(
         st.builds(ReferredAtMost, st.integers(0, 4)),
         st.builds(LivesIn, st.sampled_from(["PT", "IN", "ES", "US"])),
         st.builds(Speaks, st.sampled_from(["en", "EN", "en-GB", "pt", "in", "eng"])),
+        st.builds(Converted, st.sampled_from(["groups", "course"])),
     ),
     lambda inner: (
         st.builds(All, st.lists(inner, max_size=3).map(tuple))
@@ -102,6 +105,9 @@ def people(engine):
             add_referral(connection, found[-1 - number // 4].id, friend.id, NOW)
             if number % 3:
                 confirm_referral(connection, friend.id, NOW)
+        converted = {one.id: frozenset({"groups"}) for one in found[::3]}
+        for one in converted:
+            convert(connection, "groups", one, "csv", NOW)
     assert len(found) == 2 << len(TAGS)
     brought = {found[-1 - n // 4].id: sum(1 for m in range(n // 4 * 4, n // 4 * 4 + 4) if m % 3) for n in range(40)}
     assert set(brought.values()) == {2, 3}
@@ -109,7 +115,15 @@ def people(engine):
         yield (
             connection,
             {
-                one.id: Traits(one.plan, one.joined_at, one.tags, brought.get(one.id, 0), one.country, one.language)
+                one.id: Traits(
+                    one.plan,
+                    one.joined_at,
+                    one.tags,
+                    brought.get(one.id, 0),
+                    one.country,
+                    one.language,
+                    converted.get(one.id, frozenset()),
+                )
                 for one in found
             },
         )

@@ -10,7 +10,9 @@ import pytest
 from tests.support.rendering import PROJECT
 from worker import sources
 from worker.domain.late import Late, Lateness
-from worker.domain.segment import All, HasPlan, HasTag
+from worker.domain.quiet import QuietRules
+from worker.domain.segment import All, Converted, HasPlan, HasTag, ReferredAtLeast
+from worker.domain.step_rules import StepRules
 from worker.domain.subscriber import Plan
 from worker.errors import SourceError
 
@@ -236,28 +238,75 @@ def test_a_mistake_in_a_launch_is_told(tmp_path: Path, old: str, new: str, probl
 
 
 def test_steps_come_in_the_order_of_their_names_with_their_timing(tmp_path: Path) -> None:
-    last = FRONT.replace("id: one", "id: two\nanchor: closes\ndays: -1\nat: 09:00")
+    last = FRONT.replace("id: one", "id: two\nwhen: 1 day before closes, at 09:00")
     write(tmp_path, "content/sequences/x/2-last.md", last)
-    write(tmp_path, "content/sequences/x/1-first.md", FRONT.replace("id: one", "id: one\nanchor: trigger"))
+    write(tmp_path, "content/sequences/x/1-first.md", FRONT.replace("id: one", "id: one\nwhen: at opens"))
     first, second = sources.read_steps(tmp_path, "x")
-    assert (first.timing.anchor, first.timing.days, first.timing.at) == ("trigger", 0, None)
-    assert (second.timing.anchor, second.timing.days, second.timing.at) == ("closes", -1, time(9))
+    assert (str(first.timing), str(second.timing)) == ("at opens", "1 day before closes, at 09:00")
+    assert (first.rules, sources.list_sequences(tmp_path)) == (StepRules(), ["x"])
+
+
+def test_a_step_has_rules_in_the_language_of_segments(tmp_path: Path) -> None:
+    write(tmp_path, "content/publication.toml", PUBLICATION + '[segments]\nproducers = { tag = "producer" }\n')
+    rules = "only_if: {all: [producers, {referrals_at_least: 2}]}\nstop_if:\n  converted: groups\n"
+    write(tmp_path, "content/sequences/x/1.md", FRONT.replace("title:", f"when: at opens\n{rules}title:"))
+    [step] = sources.read_steps(tmp_path, "x")
+    assert step.rules == StepRules(All((HasTag("producer"), ReferredAtLeast(2))), Converted("groups"))
+
+
+def test_the_quiet_rules_are_the_publications(tmp_path: Path) -> None:
+    write(tmp_path, "content/publication.toml", PUBLICATION)
+    assert sources.read_publication(tmp_path).quiet == QuietRules()
+    table = '[followups]\nhours_from_issue = 6\nhours_between = 0\nnight = "none"\nper_week = 0\n'
+    write(tmp_path, "content/publication.toml", PUBLICATION + table)
+    quiet = sources.read_publication(tmp_path).quiet
+    assert (quiet.from_issue, quiet.between, quiet.per_week) == (timedelta(hours=6), timedelta(0), 0)
+    assert quiet.night.begins == quiet.night.ends
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("hours_from_issue = -1", "followups.hours_from_issue is no whole number"),
+        ('hours_between = "a day"', "followups.hours_between is no whole number"),
+        ('night = "late"', "followups.night is no span of hours: 'late'"),
+        ("per_month = 3", "is no key"),
+    ],
+)
+def test_a_wrong_quiet_rule_names_its_key(tmp_path: Path, line: str, words: str) -> None:
+    write(tmp_path, "content/publication.toml", f"{PUBLICATION}[followups]\n{line}\n")
+    with pytest.raises(SourceError, match=words):
+        sources.read_publication(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("extra", "problem"),
     [
-        ("", "anchor is missing"),
-        ("anchor: sometime\n", "anchor is 'sometime'"),
-        ("anchor: opens\ndays: soon\n", "no whole number"),
-        ("anchor: opens\nat: 25:00\n", "no hour"),
-        ("anchor: closes\ndays: -1\n", "needs an hour"),
+        ("", "when is missing"),
+        ("when: sometime\n", "when cannot be read: 'sometime' is no moment"),
+        ("when: 1 day after issue gone\n", "when names no issue: 'gone'"),
+        ("anchor: opens\nwhen: at opens\n", "anchor is no key any more"),
+        ("when: at opens\nonly_if: nobody\n", "only_if cannot be read: no segment is called 'nobody'"),
+        ("when: at opens\nstop_if: {plan: gold}\n", "stop_if cannot be read: plan is"),
+        ("when: at opens\naudience: paid\n", "'audience' is no key"),
     ],
 )
 def test_a_mistake_in_a_steps_timing_is_told(tmp_path: Path, extra: str, problem: str) -> None:
+    write(tmp_path, "content/publication.toml", PUBLICATION)
     write(tmp_path, "content/sequences/x/1.md", FRONT.replace("title:", f"{extra}title:"))
     with pytest.raises(SourceError, match=problem):
         sources.read_steps(tmp_path, "x")
+
+
+def test_steps_of_one_folder_count_from_one_thing(tmp_path: Path) -> None:
+    write(tmp_path, "content/sequences/x/1.md", FRONT.replace("title:", "when: at once after paid\ntitle:"))
+    second = FRONT.replace("id: one\n", "id: two\nwhen: at once after milestone hat\n")
+    write(tmp_path, "content/sequences/x/2.md", second)
+    with pytest.raises(
+        SourceError, match="counts from milestone hat, but content/sequences/x/1.md counts from paid"
+    ) as told:
+        sources.read_steps(tmp_path, "x")
+    assert (told.value.file, told.value.line) == ("content/sequences/x/2.md", 3)
 
 
 @pytest.mark.parametrize("name", ["nope", "../issues", "", "a/b"])
@@ -304,7 +353,7 @@ def test_an_issue_may_go_at_local_hours_and_a_step_may_not(tmp_path):
     assert issue(tmp_path, FRONT).local_hour is False
     with pytest.raises(SourceError, match="local_hour is neither true nor false: 'yes'"):
         issue(tmp_path, FRONT.replace("title:", "local_hour: yes\ntitle:"))
-    step = FRONT.replace("title:", "anchor: opens\nlocal_hour: true\ntitle:")
+    step = FRONT.replace("title:", "when: at opens\nlocal_hour: true\ntitle:")
     write(tmp_path, "content/sequences/launch/one.md", step)
     with pytest.raises(SourceError, match="local_hour"):
         sources.read_steps(tmp_path, "launch")

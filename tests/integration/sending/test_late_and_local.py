@@ -120,10 +120,13 @@ def test_a_job_that_waited_in_the_queue_while_all_was_off_mails_nobody_unasked(c
 def steps_made(context, now, publication=PUBLICATION, **text):
     launch = make_launch()
     steps = [make_step(), make_step(step_id="open", when="at opens")]
-    made = advance_followups(context.engine, {launch.id: launch}, {"launch": steps}, publication, now, batch_size=500)
+    with writing(context.engine) as connection:
+        make_subscriber(connection)
+    content = Content(publication, {launch.id: launch}, {"launch": steps})
+    made = advance_followups(context.engine, content, now, batch_size=500)
     with reading(context.engine) as connection:
-        query = select(mailings.c.key, mailings.c.late).where(mailings.c.id.in_(made))
-        return {row.key.rpartition(":")[2]: row.late for row in connection.execute(query)}
+        query = select(mailings.c.step_id, mailings.c.late).where(mailings.c.id.in_(made))
+        return {row.step_id: row.late for row in connection.execute(query)}
 
 
 def test_a_step_that_counts_from_the_close_expires_and_others_follow_the_publication(context):

@@ -26,7 +26,6 @@ from worker.store.referrals import (
     add_referral,
     confirm_referral,
     count_confirmed_referrals,
-    first_referrals,
     referral_of,
 )
 from worker.store.subscribers import by_address_key, by_id
@@ -319,20 +318,6 @@ def test_of_two_who_brought_the_same_person_the_earlier_keeps_the_credit(engine,
         assert (found.referrer_id, found.confirmed_at) == (first.id, NOW - timedelta(days=2))
         assert count_confirmed_referrals(connection, first.id) == 1
         assert same or count_confirmed_referrals(connection, second.id) == 0
-
-
-def test_a_referral_mail_that_one_record_had_is_not_owed_to_the_other(engine):
-    with writing(engine) as connection:
-        ends, stays = two(connection)
-        friend = make_subscriber(connection)
-        add_referral(connection, ends.id, friend.id, NOW)
-        confirm_referral(connection, friend.id, NOW)
-        make_mailing(connection, key=f"reward:first:{ends.id}", addressees=[NewAddressee(ends.id, ends.plan)])
-    merge(engine)
-    with reading(engine) as connection:
-        since, until = NOW - timedelta(days=1), NOW + timedelta(days=1)
-        assert first_referrals(connection, "reward:first:", since, until) == []
-        assert [one.referrer_id for one in first_referrals(connection, "reward:next:", since, until)] == [stays.id]
 
 
 def test_launches_one_record_applied_to_or_muted_are_so_for_both(engine):

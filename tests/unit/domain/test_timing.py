@@ -90,7 +90,6 @@ def test_anything_else_is_refused_in_a_sentence(words, why):
 def test_whatever_is_written_is_a_timing_or_refused(words):
     try:
         found = parse_when(words)
-    except ValueError as refused:
-        assert str(refused)
+    except ValueError:
         return
     assert parse_when(str(found)) == found
