@@ -303,7 +303,7 @@ def test_steps_of_one_folder_count_from_one_thing(tmp_path: Path) -> None:
     second = FRONT.replace("id: one\n", "id: two\nwhen: at once after milestone hat\n")
     write(tmp_path, "content/sequences/x/2.md", second)
     with pytest.raises(
-        SourceError, match="counts from milestone hat, but content/sequences/x/1.md counts from paid"
+        SourceError, match=r"counts from milestone hat, but content/sequences/x/1\.md counts from paid"
     ) as told:
         sources.read_steps(tmp_path, "x")
     assert (told.value.file, told.value.line) == ("content/sequences/x/2.md", 3)
