@@ -1,13 +1,14 @@
 """Every scenario of the crash tests by its name, and which of them is tried how."""
 
 from tests.support.crash_corrections import CHANGED
+from tests.support.crash_followups import FOLLOWED_UP
 from tests.support.crash_merging import MERGED
 from tests.support.crash_scenarios import FREEZING, SCENARIOS
 from tests.support.crash_signups import SIGNED_UP
 from tests.support.crash_staged import FREEZING_STAGED, STAGED
 
 FROZEN = FREEZING | FREEZING_STAGED
-LONG = SIGNED_UP | MERGED  # with five hundred points and more; `make crash` tries some of them, other ones in every run
+LONG = SIGNED_UP | MERGED | FOLLOWED_UP  # with five hundred points and more; `make crash` tries some of them, other ones in every run
 INTERRUPTED = SCENARIOS | CHANGED | LONG | STAGED  # killed, and told to stop
 EVERY = INTERRUPTED | FROZEN
 

@@ -56,7 +56,7 @@ def again(bench, _ids, content=NOTHING_WRITTEN):
     recover(bench, EDITIONS, NOW, content)
 
 
-def _people(connection):
+def people(connection):
     """Seven free and four paid readers who may be mailed, and three who may not; returns the addresses of the latter."""
     for number in range(7):
         make_subscriber(connection, address=f"free{number}@example.com", tags=["producer"] if number < 5 else [])
@@ -70,7 +70,7 @@ def _people(connection):
 
 def scheduled(bench, **rest):
     with writing(bench.engine) as connection:
-        left = _people(connection)
+        left = people(connection)
         return {"mailing": make_mailing(connection, batch_size=BATCH_SIZE, key="crash:1", **rest), "left": left}
 
 
@@ -205,7 +205,7 @@ LAUNCH_NOW = NOW + timedelta(hours=2)
 
 def _referred(bench):
     with writing(bench.engine) as connection:
-        left = _people(connection)
+        left = people(connection)
         for number in (0, 1):
             referrer = by_address_key(connection, f"paid{number}@example.com").id
             friend = by_address_key(connection, f"free{number}@example.com").id
