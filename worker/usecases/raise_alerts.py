@@ -1,4 +1,4 @@
-"""Raise alerts: one mail to the author for each mailing and reason that needs attention, whoever wrote the reason down.
+"""Raise alerts: one mail to the author for each mailing, or run of a sequence, and reason that needs attention, whoever wrote the reason down.
 
 An alert is a mailing like any other and goes through the ledger. It cannot go where the account itself is refused: then
 `broadsheet status`, /ops and the log say it. There is no alert about an alert.
@@ -34,7 +34,7 @@ def raise_alerts(engine: Engine, address: str, now: datetime) -> int:
             cancel_mailing(connection, alert, now)
         raised = [one for one in owed if create_mailing(connection, _alert(one, address, now), now) is not None]
     for one in raised:
-        say(log, logging.WARNING, "alert raised", mailing=one.mailing_id)
+        say(log, logging.WARNING, "alert raised", **{"run" if one.is_run else "mailing": one.number})
     return len(raised)
 
 

@@ -19,7 +19,7 @@ def watch_edits(engine: Engine, content: Content, now: datetime) -> Held:
     unused: list[Run] = []
     with reading(engine) as connection:
         for run in open_runs(connection):
-            why, waits, edits = _look(run, content)
+            why, waits, edits = look_at_run(run, content)
             if edits and not has_enrolled(connection, run.id):
                 unused.append(run)
                 continue
@@ -36,7 +36,7 @@ def watch_edits(engine: Engine, content: Content, now: datetime) -> Held:
     return held
 
 
-def _look(run: Run, content: Content) -> tuple[str | None, frozenset[str] | None, Edits]:
+def look_at_run(run: Run, content: Content) -> tuple[str | None, frozenset[str] | None, Edits]:
     """Why a person should look, what waits until then (None: all of it), and what was edited."""
     if why := content.broken.get(run.sequence):
         return f"{run.sequence} cannot be read, and waits: {why}", None, Edits()

@@ -11,9 +11,11 @@ from worker import sources
 from worker.domain.delivery import DeliveryState
 from worker.domain.issue import Issue
 from worker.domain.mailing import Mailing, MailingStatus
+from worker.domain.run import Run
 from worker.domain.subscriber import Plan
 from worker.errors import BroadsheetError
-from worker.store.engine import Engine
+from worker.store.engine import Engine, reading
+from worker.store.followups.runs import runs_by_id
 from worker.store.ledger.attention import attention_of
 from worker.usecases.overview import Overview, overview
 
@@ -25,20 +27,41 @@ _PREVIEW_CHARS = 140
 def write_alert(engine: Engine, project: Path, source: str) -> Issue:
     """The alert an alert mailing's source asks for. Raises UsageError where its mailing is gone."""
     attention = attention_of(source)
-    seen = overview(engine, attention.mailing_id)
-    name = _name(project, seen.mailing)
     line = " ".join(attention.reason.split())
+    if attention.is_run:
+        with reading(engine) as connection:
+            run = runs_by_id(connection, [attention.number])[attention.number]
+        return _alert(f"run-{run.id}", f"The sequence {run.sequence}", line, _about_run(run, line))
+    seen = overview(engine, attention.number)
+    name = _name(project, seen.mailing)
+    return _alert(str(attention.number), name, line, _body(seen, name, line))
+
+
+def _alert(number: str, name: str, line: str, body: str) -> Issue:
     return Issue(
-        id=f"alert-{attention.mailing_id}",
-        slug=f"alert-{attention.mailing_id}",
+        id=f"alert-{number}",
+        slug=f"alert-{number}",
         file="the alert",
         title=f"{_plain(name)} needs your attention",
         subject=dict.fromkeys(Plan, f"Needs attention: {_plain(_short(name, _SUBJECT_CHARS))}"),
         preview=dict.fromkeys(Plan, _plain(_short(line, _PREVIEW_CHARS))),
         audience="everyone",
-        body=_no_lookalike(_body(seen, name, line)),
+        body=_no_lookalike(body),
         body_line=1,
     )
+
+
+def _about_run(run: Run, reason: str) -> str:
+    advice = [
+        f"`broadsheet sequences show {run.sequence}` shows how it stands.",
+        f"`broadsheet sequences apply {run.sequence}` shows what an edit changes for whom, and asks.",
+    ]
+    parts = [
+        f"**What happened:** {_literal(reason)}",
+        f"**Which run:** `{run.key}`, begun on {run.started_at:%d %B %Y}. What it names waits; everything else goes on.",
+        "**What you can do:**\n\n" + "\n".join(f"- {one}" for one in advice),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def _body(seen: Overview, name: str, reason: str) -> str:

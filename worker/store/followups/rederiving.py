@@ -21,10 +21,12 @@ from worker.store.tables import due_steps, enrollments
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an enrollment stands: what was decided, and which step is due (empty: none)."""
+    """Where an enrollment stands: what was decided, and which step is due (empty: none), when, and why it was put off."""
 
     decided: frozenset[str] = field(default_factory=frozenset)
     due: str = ""
+    due_at: datetime | None = None
+    put_off: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +65,16 @@ def enrollments_after(connection: Connection, run_id: int, after: int, most: int
 
 def places_of(connection: Connection, ids: Sequence[int]) -> dict[int, Place]:
     """Where these enrollments stand."""
-    query = select(due_steps.c.enrollment_id, due_steps.c.step_id, due_steps.c.state)
+    query = select(due_steps).where(among(connection, due_steps.c.enrollment_id, ids))
     decided: dict[int, set[str]] = {}
-    due: dict[int, str] = {}
-    for enrollment_id, step_id, state in connection.execute(
-        query.where(among(connection, due_steps.c.enrollment_id, ids))
-    ):
-        if state == "due":
-            due[enrollment_id] = step_id
+    due: dict[int, tuple[str, datetime | None, str]] = {}
+    for row in connection.execute(query):
+        if row.state == "due":
+            due[row.enrollment_id] = (row.step_id, row.due_at, row.reason)
         else:
-            decided.setdefault(enrollment_id, set()).add(step_id)
-    return {one: Place(frozenset(decided.get(one, ())), due.get(one, "")) for one in {*decided, *due}}
+            decided.setdefault(row.enrollment_id, set()).add(row.step_id)
+    nothing = ("", None, "")
+    return {one: Place(frozenset(decided.get(one, ())), *due.get(one, nothing)) for one in {*decided, *due}}
 
 
 def place_steps(connection: Connection, placed: Sequence[Placed], now: datetime) -> None:

@@ -1,4 +1,6 @@
-"""What needs a person: mailings whose reason nobody has been told yet, and alerts that have nothing left to tell."""
+"""What needs a person: mailings and runs of sequences whose reason nobody has been told yet, and alerts that have nothing
+left to tell.
+"""
 
 from __future__ import annotations
 
@@ -9,41 +11,52 @@ from sqlalchemy import select
 
 from worker.domain.mailing import MailingKind, MailingStatus
 from worker.store.engine import Connection
-from worker.store.tables import mailings
+from worker.store.tables import mailings, sequence_runs
 
-ALERT_SOURCE = "alert:"  # then the mailing's number, a colon, and the reason
+ALERT_SOURCE = "alert:"  # then the mailing's number (of a run: `run-` and its own), a colon, and the reason
+_RUN = "run-"
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """A mailing that needs attention, and why."""
+    """A mailing or, where `is_run`, a run of a sequence that needs attention, and why."""
 
-    mailing_id: int
+    number: int
     reason: str
+    is_run: bool = False
 
     @property
     def key(self) -> str:
-        """The key of its alert: one per mailing and reason, however often either is seen."""
-        return f"alert:{self.mailing_id}:{hashlib.sha256(self.reason.encode()).hexdigest()[:16]}"
+        """The key of its alert: one for each and its reason, however often either is seen."""
+        return f"alert:{self._name}:{hashlib.sha256(self.reason.encode()).hexdigest()[:16]}"
 
     @property
     def source(self) -> str:
         """The source of its alert; the reason in it is what was true when the alert was raised."""
-        return f"{ALERT_SOURCE}{self.mailing_id}:{self.reason}"
+        return f"{ALERT_SOURCE}{self._name}:{self.reason}"
+
+    @property
+    def _name(self) -> str:
+        return f"{_RUN if self.is_run else ''}{self.number}"
 
 
 def attention_of(source: str) -> Attention:
     """What an alert's source names. Raises ValueError for another source."""
-    number, _, reason = source.removeprefix(ALERT_SOURCE).partition(":")
-    return Attention(int(number), reason)
+    name, _, reason = source.removeprefix(ALERT_SOURCE).partition(":")
+    return Attention(int(name.removeprefix(_RUN)), reason, name.startswith(_RUN))
 
 
 def read_unalerted(connection: Connection) -> list[Attention]:
-    """Mailings that need attention for a reason no alert was raised for. Alerts themselves are not among them."""
+    """What needs attention for a reason no alert was raised for. Alerts themselves are not among it."""
     query = select(mailings.c.id, mailings.c.needs_attention).where(
         mailings.c.needs_attention.is_not(None), mailings.c.kind != MailingKind.ALERT
     )
-    found = {one.key: one for one in (Attention(row.id, row.needs_attention) for row in connection.execute(query))}
+    runs = select(sequence_runs.c.id, sequence_runs.c.needs_attention).where(
+        sequence_runs.c.ended_at.is_(None), sequence_runs.c.needs_attention.is_not(None)
+    )
+    needed = [Attention(*row) for row in connection.execute(query)]
+    needed += [Attention(*row, is_run=True) for row in connection.execute(runs)]
+    found = {one.key: one for one in needed}
     if not found:
         return []
     raised = set(connection.execute(select(mailings.c.key).where(mailings.c.key.in_(list(found)))).scalars())
@@ -51,17 +64,22 @@ def read_unalerted(connection: Connection) -> list[Attention]:
 
 
 def read_stale_alerts(connection: Connection) -> list[int]:
-    """Alerts that were stopped themselves, and whose mailing needs nobody any more."""
+    """Alerts that were stopped themselves, and about what needs nobody any more."""
     stopped = select(mailings.c.id, mailings.c.source).where(
         mailings.c.needs_attention.is_not(None),
         mailings.c.kind == MailingKind.ALERT,
         mailings.c.status == MailingStatus.PAUSED,
     )
-    about = {row.id: attention_of(row.source).mailing_id for row in connection.execute(stopped)}
+    about = {row.id: attention_of(row.source) for row in connection.execute(stopped)}
     if not about:
         return []
-    open_ones = select(mailings.c.id).where(
-        mailings.c.id.in_(sorted(set(about.values()))), mailings.c.needs_attention.is_not(None)
-    )
-    needed = set(connection.execute(open_ones).scalars())
-    return [alert for alert, mailing_id in about.items() if mailing_id not in needed]
+    needed = {
+        (table is sequence_runs, number)
+        for table in (mailings, sequence_runs)
+        for number in connection.execute(
+            select(table.c.id).where(
+                table.c.id.in_(sorted({one.number for one in about.values()})), table.c.needs_attention.is_not(None)
+            )
+        ).scalars()
+    }
+    return [alert for alert, one in about.items() if (one.is_run, one.number) not in needed]

@@ -25,6 +25,10 @@ _UNSENT = exists().where(
 )
 
 
+#: A step that answers what happened to one reader goes when it can, but within its time.
+_ANSWERS = and_(mailings.c.run_id.is_not(None), mailings.c.launch_id.is_(None))
+
+
 def late_at(now: datetime, grace: timedelta) -> ColumnElement[bool]:
     """Beside a row of `mailings`: it is late, and nobody has decided yet that it goes all the same.
 
@@ -44,7 +48,8 @@ def late_at(now: datetime, grace: timedelta) -> ColumnElement[bool]:
         or_(mailings.c.planned_at.is_(None), ~or_(waits_for_an_hour, blocked_after(missed))),
     )
     has_expired = and_(mailings.c.expires_at <= now, or_(mailings.c.planned_at.is_(None), _UNSENT))
-    return and_(mailings.c.status.in_(_WAITING), mailings.c.late != Late.SEND, or_(has_missed, has_expired))
+    decides = and_(mailings.c.late != Late.SEND, or_(has_missed, has_expired))
+    return and_(mailings.c.status.in_(_WAITING), or_(decides, and_(_ANSWERS, has_expired)))
 
 
 def is_late(connection: Connection, mailing_id: int, now: datetime, grace: timedelta) -> bool:
@@ -55,12 +60,13 @@ def is_late(connection: Connection, mailing_id: int, now: datetime, grace: timed
 
 def decide_late(connection: Connection, now: datetime, grace: timedelta) -> list[int]:
     """Pause or cancel what is late, as each mailing's policy says; returns the ids. Can be repeated at any time."""
-    columns = (mailings.c.id, mailings.c.late, mailings.c.send_at, mailings.c.expires_at)
+    columns = (mailings.c.id, mailings.c.late, mailings.c.send_at, mailings.c.expires_at, mailings.c.launch_id)
     query = select(*columns).where(late_at(now, grace))
     decided = []
     for row in connection.execute(query.order_by(mailings.c.id)).all():
         closed = row.expires_at is not None and row.expires_at <= now
-        missed = "it outlived its launch" if closed else f"it missed its hour by {missed_by(row.send_at, now)}"
+        outlived = f"it outlived its {'launch' if row.launch_id else 'time'}"
+        missed = outlived if closed else f"it missed its hour by {missed_by(row.send_at, now)}"
         if closed or row.late == Late.EXPIRE:
             if cancel_mailing(connection, row.id, now):
                 need_attention(connection, row.id, f"{missed} and has expired: {who_gets_it(connection, row.id)}")
