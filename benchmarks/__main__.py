@@ -5,7 +5,19 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("render", "transport", "mailroom", "planning", "submit", "broadcast", "events", "imports", "signups", "memory")
+NAMES = (
+    "render",
+    "transport",
+    "mailroom",
+    "planning",
+    "submit",
+    "broadcast",
+    "events",
+    "imports",
+    "signups",
+    "followups",
+    "memory",
+)
 
 
 def main() -> None:
