@@ -140,18 +140,24 @@ class Demo:
                 apply_to_launch(engine, launch_id, reader.id, now)
 
     def turn_clock(self) -> list[int]:
-        """Tick now, and then as if it were whenever the next step is due; returns the follow-ups' mailings."""
+        """Tick now, and then as if it were whenever the next step is due; returns the follow-ups' mailings.
+
+        What goes at one hour is handed over before the clock is turned on: later it would be late.
+        """
         hour: datetime | None = datetime.now(UTC)
+        followups: list[int] = []
         for _turn in range(TURNS):
             if hour is None:
                 break
             offer(self.context, [next_ for one in find_due(self.context, hour) for next_ in self._planned(one, hour)])
             with reading(self.context.engine) as connection:
+                found = [one.id for one in reversed(list_mailings(connection)) if one.id not in self.mailings]
                 hour = next_due(connection)
-        with reading(self.context.engine) as connection:
-            found = [one.id for one in reversed(list_mailings(connection)) if one.id not in self.mailings]
-        self.mailings += found
-        return found
+            for mailing_id in found:
+                self.await_finished(mailing_id)
+            self.mailings += found
+            followups += found
+        return followups
 
     def _planned(self, due: Due, hour: datetime) -> list[Due]:
         """Plan here what is due at the turned hour: a worker goes by the real clock, to which that hour is still to come."""

@@ -1,0 +1,173 @@
+"""`broadsheet sequences`: what is shown, what is foreseen, and what is agreed to."""
+
+import re
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from tests.support.makers import make_subscriber
+from worker.store.engine import reading, writing
+from worker.store.followups.due import next_due
+from worker.store.followups.runs import open_runs
+from worker.store.launches import convert
+from worker.store.ledger.mailings import list_mailings
+from worker.store.tables import due_steps
+from worker.usecases.advance_followups import advance_followups
+from worker.usecases.raise_alerts import raise_alerts
+from worker.usecases.read_content import read_content
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+OPENED = (NOW - 10 * DAY).date()
+CLOSES = (NOW + 20 * DAY).date()
+UNTIL = (NOW + 30 * DAY).date().isoformat()
+SECOND = """---
+id: second-thoughts
+title: Second thoughts
+subject: Second thoughts
+preview: A word more
+when: {when}
+only_if: {{not: {{tag: has-seat}}}}
+---
+
+Hello {{first_name|there}}.
+"""
+
+
+def write_step(project, when="5 days before closes, at 09:00 their time", name="second"):
+    path = project / "content" / "sequences" / "launch" / f"{name}.md"
+    path.write_text(SECOND.format(when=when), encoding="utf-8")
+
+
+@pytest.fixture
+def launch(project):
+    """The sample's launch, open since ten days and for twenty more, with a second step."""
+    path = project / "content" / "launches" / "producer-groups.toml"
+    text = path.read_text(encoding="utf-8")
+    for key, day in (("opens", OPENED), ("closes", CLOSES)):
+        text = re.sub(rf"(?m)^{key} = \d{{4}}-\d\d-\d\d", f"{key} = {day}", text)
+    path.write_text(text, encoding="utf-8")
+    write_step(project)
+    return path
+
+
+@pytest.fixture
+def people(context, readers):
+    """Besides: one who has applied, one with a seat, and one in Tokyo."""
+    with writing(context.engine) as connection:
+        applied = make_subscriber(connection, address="applied@example.com")
+        convert(connection, "producer-groups", applied.id, "applied", NOW)
+        make_subscriber(connection, address="seated@example.com", tags=["has-seat"])
+        make_subscriber(connection, address="tokyo@example.com", zone="Asia/Tokyo")
+
+
+def advance(context, now):
+    return advance_followups(context.engine, read_content(context.settings.project), now, 500)
+
+
+def test_an_empty_project_has_sequences_that_nobody_is_in(on, launch):
+    listed = on("sequences", "list", "--json").json
+    assert [(one["sequence"], one["counts_from"], one["runs"]) for one in listed] == [
+        ("launch", "launch", []),
+        ("referral", "verified", []),
+    ]
+    assert "It has not begun for anybody." in on("sequences", "show", "referral").out
+    assert on("sequences", "list").code == 0
+
+
+def test_what_is_foreseen_is_what_the_clock_then_does(on, context, launch, people):
+    foreseen = Counter()
+    for one in on("sequences", "simulate", "launch", "--until", UNTIL, "--json").json:
+        what = "mailed" if one["mailed"] else one["why"]
+        foreseen[one["step"], what] += one["readers"]
+    assert sum(foreseen.values()) > 20
+    now = NOW
+    while now is not None and now < NOW + 30 * DAY:
+        advance(context, now)
+        with reading(context.engine) as connection:
+            now = next_due(connection)
+    with reading(context.engine) as connection:
+        rows = connection.execute(select(due_steps.c.step_id, due_steps.c.state, due_steps.c.reason)).all()
+    done = Counter((row.step_id, "mailed" if row.state == "planned" else row.reason) for row in rows)
+    assert foreseen == done
+    assert done["second-thoughts", "only_if"] == 1
+
+
+def test_nothing_is_written_by_looking_ahead(on, context, launch, people):
+    on("sequences", "simulate", "launch", "--until", UNTIL)
+    on("sequences", "preview", "launch", "--as", "tokyo@example.com")
+    with reading(context.engine) as connection:
+        assert open_runs(connection) == []
+        assert list_mailings(connection) == []
+
+
+def test_one_readers_timetable_says_when_and_why_not(on, launch, people):
+    tokyo = on("sequences", "preview", "launch", "--as", "tokyo@example.com", "--json").json
+    assert [(one["step"], one["mailed"]) for one in tokyo] == [("second-thoughts", True), ("reminder", True)]
+    assert datetime.fromisoformat(tokyo[0]["at"]).hour == 0  # nine in Tokyo
+    [applied] = on("sequences", "preview", "launch", "--as", "applied@example.com", "--json").json
+    assert (applied["mailed"], applied["why"], applied["leaves"]) == (False, "converted", True)
+    anybody = on("sequences", "preview", "launch")
+    assert "Second thoughts" in anybody.out
+
+
+def test_a_sequence_shows_who_is_in_it_and_what_became_of_each_step(on, context, launch, people):
+    advance(context, NOW)
+    shown = on("sequences", "show", "launch", "--json").json
+    [run] = shown["runs"]
+    assert run["run"] == "launch:producer-groups:launch"
+    assert run["enrolled"] == {"active": 16, "finished": 0, "stopped": 0}
+    assert run["steps"]["second-thoughts"]["due"] == 16
+    text = on("sequences", "show", "launch").out
+    assert "5 days before closes, at 09:00 their time" in text
+    assert 'not tag "has-seat"' in text
+
+
+def test_an_edit_is_shown_for_whom_it_changes_and_holds_once_agreed_to(on, context, launch, people):
+    advance(context, NOW)
+    write_step(context.settings.project, "6 days before closes, at 10:00")
+    advance(context, NOW)
+    assert "would go at another hour" in on("sequences", "list").out
+    assert raise_alerts(context.engine, "author@example.com", NOW) == 1
+    assert raise_alerts(context.engine, "author@example.com", NOW) == 0
+    seen = on("sequences", "apply", "launch", "--json").json
+    [change] = seen["runs"][0]["steps"]
+    assert (seen["applied"], change["readers"], change["passed"]) == (False, 16, 0)
+    assert (change["before"], change["after"]) == (
+        "5 days before closes, at 09:00 their time",
+        "6 days before closes, at 10:00",
+    )
+    asked = on("sequences", "apply", "launch")
+    assert (asked.code, "add --yes" in asked.err) == (2, True)
+    assert on("sequences", "apply", "launch", "--yes").code == 0
+    advance(context, NOW)
+    [run] = on("sequences", "show", "launch", "--json").json["runs"]
+    assert (run["needs_attention"], run["edits"]) == (None, {"moved": [], "added": [], "removed": []})
+    assert run["steps"]["second-thoughts"]["next_at"] == change["new_at"]
+    assert "Nothing was edited" in on("sequences", "apply", "launch").out
+
+
+def test_the_alert_about_an_edit_can_be_sent(context, launch, people):
+    advance(context, NOW)
+    write_step(context.settings.project, "6 days before closes, at 10:00")
+    advance(context, NOW)
+    raise_alerts(context.engine, "author@example.com", NOW)
+    with reading(context.engine) as connection:
+        [alert] = list_mailings(connection)
+    editions, _rule = context.prepare(alert)
+    assert all("broadsheet sequences apply launch" in one.text for one in editions.values())
+
+
+def test_a_mistake_is_told_with_its_place_and_a_wrong_name_with_the_right_ones(on, launch, project):
+    write_step(project, "soon", name="third")
+    listed = on("sequences", "list")
+    assert listed.code == 0
+    assert "content/sequences/launch/third.md:" in listed.out
+    broken = on("sequences", "simulate", "launch", "--until", UNTIL)
+    assert (broken.code, "third.md" in broken.err) == (2, True)
+    unknown = on("sequences", "show", "nope")
+    assert (unknown.code, "the sequences are: launch, referral" in unknown.err) == (2, True)
+    assert on("sequences", "simulate", "referral", "--until", "soon").code == 2
+    assert on("sequences", "preview", "referral", "--as", "nobody@example.com").code != 0
