@@ -4,6 +4,7 @@ A change needs a migration and a line in CHANGELOG.md.
 """
 
 from worker.store.tables.base import Id, metadata
+from worker.store.tables.followups import due_steps, enrollments, sequence_runs, triggers
 from worker.store.tables.ledger import (
     addressees,
     batches,
@@ -42,7 +43,9 @@ __all__ = [
     "addressees",
     "batches",
     "deliveries",
+    "due_steps",
     "editions",
+    "enrollments",
     "events",
     "exclusions",
     "generations",
@@ -55,6 +58,7 @@ __all__ = [
     "rate_buckets",
     "referrals",
     "returns",
+    "sequence_runs",
     "signup_counts",
     "signups",
     "submissions",
@@ -62,4 +66,5 @@ __all__ = [
     "subscribers",
     "suppressions",
     "sync_cursors",
+    "triggers",
 ]

@@ -37,6 +37,9 @@ mailings = Table(
     Column("local_hour", Integer, nullable=False, server_default="0"),  # 1: at `wall_time` in each reader's own zone
     Column("corrects_id", Id),  # only those who have that mailing get this one
     Column("planning_attempts", Integer, nullable=False, server_default="0"),
+    Column("run_id", Id),  # the run of a sequence whose step this is
+    Column("step_id", Text),
+    Column("rules", Text),  # JSON: the step's only_if and stop_if, read again before each call
     Index("ix_mailings_needs_attention", "id", **only("needs_attention IS NOT NULL")),  # each tick looks at these few
 )
 
