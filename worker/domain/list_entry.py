@@ -14,6 +14,7 @@ class ListEntry:
     """One of `subscriber` and `suppression` is there at least; an erased subscriber has no suppression here.
 
     `referred_by` and `merged_into` name another entry: by its address, or by its referral code where it is erased.
+    `milestones` are ids, one that waits for approval with `:waiting` behind it; `known_keys` are hashes.
     """
 
     subscriber: Subscriber | None
@@ -21,4 +22,8 @@ class ListEntry:
     referred_by: str = ""
     referred_at: datetime | None = None
     referral_confirmed_at: datetime | None = None
+    referral_state: str = ""
+    referral_reason: str = ""
+    milestones: tuple[str, ...] = ()
+    known_keys: tuple[str, ...] = ()
     merged_into: str = ""

@@ -28,7 +28,7 @@ from worker.domain.subscriber import Plan
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What rules look at in one subscriber. `referrals` counts confirmed friends."""
+    """What rules look at in one subscriber. `referrals` counts friends that are verified."""
 
     plan: Plan
     joined_at: datetime

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import time
 
 from worker.domain.late import Lateness
+from worker.domain.milestone import ReferralRules
 from worker.domain.segment import Rule
 from worker.domain.utm import Utm
 from worker.domain.warm_up import WarmUp
@@ -50,4 +51,5 @@ class Publication:
     goal: Goal | None = None
     warm_up: WarmUp | None = None
     late: Lateness = field(default_factory=Lateness)
+    referral: ReferralRules = field(default_factory=ReferralRules)
     utm: Utm | None = None  # None: links stay as they are

@@ -49,7 +49,7 @@ def change_address(
         if not move_address(connection, found.id, found.address_key, new.strip()):
             raise _taken()
         if new_key != found.address_key:
-            keep_out(connection, address_key(found.address), now)
+            keep_out(connection, found.id, address_key(found.address), now)
             add_consent(connection, found.id, f"address changed by the operator on {now:%Y-%m-%d}")
         moved = by_id(connection, found.id)
         assert moved is not None  # noqa: S101  this transaction holds the row

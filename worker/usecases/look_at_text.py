@@ -19,7 +19,7 @@ from worker.render.layout import Templates
 from worker.render.links import Signer
 from worker.sources.texts import excerpt, list_text_names, read_named_text
 from worker.store.engine import Engine, reading
-from worker.store.referrals import count_confirmed_referrals
+from worker.store.referrals import count_verified
 from worker.store.subscribers import by_address_key
 from worker.usecases.edition_cache import EditionCache
 from worker.usecases.find_problems import find_problems
@@ -98,7 +98,7 @@ def find_reader(engine: Engine, address: str) -> tuple[Subscriber, Recipient] | 
         found = by_address_key(connection, key)
         if found is None:
             return None
-        brought = count_confirmed_referrals(connection, found.id)
+        brought = count_verified(connection, found.id)
     return found, Recipient(0, found.id, found.address, found.name, found.referral_code, brought)
 
 

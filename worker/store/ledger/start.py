@@ -17,6 +17,7 @@ from sqlalchemy import Select, bindparam, func, insert, literal, or_, select, up
 from worker.domain.address import address_key
 from worker.domain.delivery import BatchStatus, ClaimedBatch, Recipient, SkipReason, StartedBatch
 from worker.domain.mailing import KINDS, Mailing, MailingKind
+from worker.domain.referral import ReferralState
 from worker.store.engine import Connection
 from worker.store.erased import forms_of
 from worker.store.instants import DatabaseNow
@@ -71,7 +72,7 @@ def _recipient(kind: MailingKind, count_referrals: bool) -> tuple[Any, ...]:
     brought = (
         select(func.count())
         .select_from(referrals)
-        .where(referrals.c.referrer_id == subscribers.c.id, referrals.c.confirmed_at.is_not(None))
+        .where(referrals.c.referrer_id == subscribers.c.id, referrals.c.state == ReferralState.VERIFIED)
         .scalar_subquery()
     )
     return (
