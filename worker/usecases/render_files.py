@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from worker.domain.delivery import Recipient
 from worker.domain.edition import Edition
 from worker.domain.issue import Issue
+from worker.domain.milestone import Milestone
 from worker.domain.publication import Publication
 from worker.domain.subscriber import Plan
 from worker.render.edition import Facts, Scene, mjml_of, parse, render_edition
@@ -40,7 +42,7 @@ def render_files(
     for plan in Plan:
         scene = Scene(issue, publication, facts, plan)
         edition = render_edition(tree, scene, templates, message)
-        filled = fill_in(edition, recipient, signer, facts.base_url)
+        filled = fill_in(edition, recipient, signer, facts.base_url, publication.referral.milestones)
         facts_of = _facts(edition, filled)
         (folder / f"{plan}.html").write_text(filled["html"], encoding="utf-8")
         (folder / f"{plan}.txt").write_text(filled["text"], encoding="utf-8")
@@ -52,10 +54,12 @@ def render_files(
     return written
 
 
-def fill_in(edition: Edition, recipient: Recipient, signer: Signer, base_url: str) -> dict[str, str]:
+def fill_in(
+    edition: Edition, recipient: Recipient, signer: Signer, base_url: str, milestones: Sequence[Milestone] = ()
+) -> dict[str, str]:
     """Subject, preheader, HTML and text as this recipient would read them."""
     launch = "sample" if any(tag.name == "apply_link" for tag in edition.merge_tags) else None
-    values, _ = MergeWriter(edition.merge_tags, base_url, signer, 0, launch).write(recipient)
+    values, _ = MergeWriter(edition.merge_tags, base_url, signer, 0, launch, milestones).write(recipient)
     parts = {"subject": edition.subject, "preheader": edition.preheader, "html": edition.html, "text": edition.text}
     for tag, value in json.loads(values).items():
         parts = {name: part.replace(tag, value) for name, part in parts.items()}
