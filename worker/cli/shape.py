@@ -51,6 +51,7 @@ ORDER = (
         "subscribers",
         "signup-form",
         "segments",
+        "referrals",
         "suppressions",
         "doctor",
         "run",

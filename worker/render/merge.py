@@ -128,6 +128,7 @@ class MergeWriter:
 
 def _reward_cells(name: str) -> tuple[str, str, str]:
     """What a milestone brings, for HTML, text and URL."""
+    name = _one_line(name)
     return _json(_placed(name, Place.HTML)), _json(_placed(name, Place.TEXT)), _placed(name, Place.URL)
 
 

@@ -44,13 +44,14 @@ def read_notice(project: Path, name: str) -> Issue:
 
 def _for_whom(sheet: Sheet, brought: bool) -> str:
     """The body with or without what is for somebody whom a reader brought. Lines stay where they are, for errors name them."""
-    lines, begun = sheet.body.split("\n"), None
-    for at, line in enumerate(lines):
-        if begun is None and _FRIEND.match(line):
+    lines = sheet.body.split("\n")
+    begun: int | None = None
+    for at, words in enumerate(lines):
+        if begun is None and _FRIEND.match(words):
             begun, lines[at] = at, ""
         elif begun is not None:
-            closes = bool(_CLOSED.match(line))
-            if line.startswith(":::") and not closes:
+            closes = bool(_CLOSED.match(words))
+            if words.startswith(":::") and not closes:
                 what = "`::: friend` holds another block"
                 fix = "close it with ::: before, and write the block outside"
                 raise SourceError(what, file=sheet.file, line=sheet.body_line + at, fix=fix)

@@ -31,17 +31,20 @@ from worker.usecases.award_milestones import award_milestones
 AT_ONCE = 200  # referrals decided, and referrers looked at again, in one tick
 
 
-def verify_referrals(engine: Engine, rules: ReferralRules, zone: str, now: datetime) -> int:
-    """Decide what is due at `now`, and look again at whom a change concerns; how many referrals were decided."""
+def verify_referrals(engine: Engine, rules: ReferralRules, zone: str, now: datetime, at_once: int = AT_ONCE) -> int:
+    """Decide what is due at `now`, and look again at whom a change concerns; how many referrals were decided.
+
+    `at_once` bounds both: a tick costs what is due, and never more than that.
+    """
     with reading(engine) as connection:  # nearly every tick ends here, without a lock
-        due = due_referrals(connection, now - timedelta(days=rules.days), AT_ONCE)
-        again = noted_rechecks(connection, AT_ONCE)
+        due = due_referrals(connection, now - timedelta(days=rules.days), at_once)
+        again = noted_rechecks(connection, at_once)
         programme = read_programme(connection)
     decided = sum(write(engine, partial(_decide, found=found, rules=rules, zone=zone, now=now)) for found in due)
     for referrer_id in again:
         write(engine, partial(_recheck, referrer_id=referrer_id, rules=rules, zone=zone, now=now))
     if programme is None or programme != Programme(rules.fingerprint, None):
-        _look_at_everybody(engine, programme, rules, zone, now)
+        _look_at_everybody(engine, programme, rules, zone, now, at_once)
     return decided
 
 
@@ -76,7 +79,7 @@ def _award(connection: Connection, referrer_id: int, rules: ReferralRules, zone:
 
 
 def _look_at_everybody(
-    engine: Engine, programme: Programme | None, rules: ReferralRules, zone: str, now: datetime
+    engine: Engine, programme: Programme | None, rules: ReferralRules, zone: str, now: datetime, at_once: int
 ) -> None:
     """One chunk of those who have brought somebody, by the milestones there are now. Two clocks at once do it twice, to no effect."""
     fingerprint = rules.fingerprint
@@ -86,9 +89,9 @@ def _look_at_everybody(
     after = programme.looked_through or 0
     least = min((one.friends for one in rules.milestones), default=None)
     with reading(engine) as connection:
-        chunk = referrers_after(connection, after, AT_ONCE) if least is not None else []
+        chunk = referrers_after(connection, after, at_once) if least is not None else []
     for referrer_id, friends in chunk:
         if least is not None and friends >= least:
             write(engine, partial(_award, referrer_id=referrer_id, rules=rules, zone=zone, now=now))
-    through = chunk[-1][0] if len(chunk) == AT_ONCE else None
+    through = chunk[-1][0] if len(chunk) == at_once else None
     write(engine, lambda connection: advance_programme(connection, fingerprint, through))

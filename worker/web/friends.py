@@ -9,25 +9,21 @@ from flask import abort, request, send_file
 from flask.typing import ResponseReturnValue
 
 from worker.domain.milestone import ReferralRules, RewardState
-from worker.domain.signup import network_name
 from worker.domain.subscriber import first_name
 from worker.errors import BroadsheetError
 from worker.render.links import Purpose, referral_path
 from worker.render.sharing import share_links
 from worker.sources.referrals import reward_file
-from worker.store.engine import reading, writing
-from worker.store.referrers import note_network, set_named, was_seen_in
+from worker.store.engine import writing
+from worker.store.referrers import note_network, set_named
 from worker.usecases.look_at_friends import Friends, look_at_friends
 from worker.web.site import Site
-from worker.web.subscribe import network_of
+from worker.web.subscribe import seen_network
 
 
 def show(site: Site, token: str) -> ResponseReturnValue:
-    """The page."""
-    friends = _look(site, token)
-    if friends is not None:
-        _note_network(site, friends.reader.id)
-    return _page(site, token, friends)
+    """The page. Opening it writes nothing: scanners open links."""
+    return _page(site, token, _look(site, token))
 
 
 def choose(site: Site, token: str) -> ResponseReturnValue:
@@ -37,6 +33,7 @@ def choose(site: Site, token: str) -> ResponseReturnValue:
         return _page(site, token, None)
     with writing(site.context.engine) as connection:
         set_named(connection, friends.reader.id, request.form.get("named") == "yes", site.now())
+        note_network(connection, friends.reader.id, seen_network(site), site.now())
     return _page(site, token, _look(site, token), saved=True)
 
 
@@ -68,17 +65,6 @@ def _rules(site: Site) -> ReferralRules:
         return site.context.publication.referral
     except (BroadsheetError, OSError, ValueError):
         return ReferralRules()
-
-
-def _note_network(site: Site, subscriber_id: int) -> None:
-    name = network_name(site.context.signup_desk.secret, network_of(site), site.now())
-    if not name:
-        return
-    with reading(site.context.engine) as connection:
-        known = was_seen_in(connection, subscriber_id, name)
-    if not known:
-        with writing(site.context.engine) as connection:
-            note_network(connection, subscriber_id, name, site.now())
 
 
 def _page(site: Site, token: str, friends: Friends | None, *, saved: bool = False) -> ResponseReturnValue:

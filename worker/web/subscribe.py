@@ -13,7 +13,7 @@ from flask import request
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 
-from worker.domain.signup import CODE_CHARS, PAGE_CHARS, Signup, client_network, one_line, read_networks
+from worker.domain.signup import CODE_CHARS, PAGE_CHARS, Signup, client_network, network_name, one_line, read_networks
 from worker.domain.subscriber import cut_name
 from worker.render.signup_form import TRAP
 from worker.usecases.sign_up import check_address, sign_up
@@ -53,7 +53,7 @@ def subscribe(site: Site) -> ResponseReturnValue:
         page=_page(site),
     )
     desk = site.context.signup_desk
-    site.offer(sign_up(site.context.engine, new, network_of(site), desk.secret, desk.limits))
+    site.offer(sign_up(site.context.engine, new, _network(site), desk.secret, desk.limits))
     return site.page("look.html")
 
 
@@ -104,8 +104,12 @@ def _quiet(address: str) -> str:
     return address
 
 
-def network_of(site: Site) -> str:
-    """The network a request came from; empty where there is no telling."""
+def seen_network(site: Site) -> str:
+    """The name, for today, of the network a request came from; empty where there is no telling."""
+    return network_name(site.context.signup_desk.secret, _network(site), site.now())
+
+
+def _network(site: Site) -> str:
     trusted = read_networks(site.context.settings.trusted_proxies)
     forwarded = ",".join(request.headers.getlist("X-Forwarded-For"))
     return client_network(request.remote_addr or "", forwarded[-_PEER_CHARS:], trusted)
