@@ -99,7 +99,7 @@ def bodies_of(context: Context, mailing_id: int) -> list[bytes]:
     for batch_id, edition_id in batches:
         batch = ClaimedBatch(batch_id, mailing_id, edition_id, "", 0, 0, desk.mailing.created_at)
         with writing(context.engine) as connection:
-            owed = read_owed(connection, batch, desk.mailing, count_referrals=desk.counts_referrals)
+            owed = read_owed(connection, batch, desk.mailing, friends=desk.friends)
         addressees = [one for one in write_addressees(desk.writers[edition_id], owed) if one is not None]
         bodies.append(
             build_payload(build_submission(desk, StartedBatch(batch, 1, "benchmark-key-16", owed), addressees))

@@ -76,7 +76,7 @@ def sync_suppressions(_mailing_id: int) -> None:
 def take_signups(_mailing_id: int) -> None:
     """Look who waiting sign-ups are about, and ask whoever may be asked."""
     context = _context()
-    due = take(context.engine, context.signup_desk, datetime.now(UTC))
+    due = take(context.engine, context.signup_desk, datetime.now(UTC), context.publication.referral)
     enqueue_hints(context.queue, due, window=fresh_window())
 
 

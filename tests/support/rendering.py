@@ -11,6 +11,7 @@ from worker import sources
 from worker.domain.edition import Edition
 from worker.domain.issue import Audio, Issue
 from worker.domain.launch import Launch
+from worker.domain.milestone import Milestone, ReferralRules, Reward
 from worker.domain.publication import Goal, Publication, Slot
 from worker.domain.subscriber import Plan
 from worker.render.edition import Facts, render_editions
@@ -31,6 +32,9 @@ VALUES = {
     "unsubscribe_link": "https://longtake.example.com/u/k7",
     "apply_link": "https://longtake.example.com/a/k7",
     "confirm_link": "https://longtake.example.com/c/k7",
+    "referrals_to_go": "1",
+    "next_reward": "a month of the paid letter",
+    "rewards_link": "https://longtake.example.com/f/k7",
 }
 
 #: One letter with every kind of text and, from its sample, every block that shows anything.
@@ -81,6 +85,9 @@ def make_publication(**changes: object) -> Publication:
         },
         "benefits": ("Everything", "The archive & more"),
         "goal": Goal(5000, "Five thousand"),
+        "referral": ReferralRules(
+            milestones=(Milestone("month", 3, "a month of the paid letter", Reward(months=1)),),
+        ),
     }
     return Publication(**{**fields, **changes})  # type: ignore[arg-type]
 

@@ -52,6 +52,7 @@ ORDER = (
         "signup-form",
         "segments",
         "sequences",
+        "referrals",
         "suppressions",
         "doctor",
         "run",

@@ -113,12 +113,20 @@ def _suppression(record: Record) -> dict[str, Any] | None:
 
 def _referrals(record: Record) -> dict[str, Any]:
     referred = record.referred
-    by = {"recorded_at": referred.brought_at, "confirmed_at": referred.counts_since} if referred.brought_at else None
+    by = None
+    if referred.brought_at:
+        words = {"state": referred.state, "reason": referred.reason}
+        by = {"recorded_at": referred.brought_at, "counts_since": referred.counts_since, **words}
     return {
         "brought_by_a_reader": by,
         "brought_by": _elsewhere(record),
         "brought": referred.brought,
-        "brought_and_confirmed": referred.confirmed,
+        "brought_and_verified": referred.verified,
+        "first_name_on_the_links_page": referred.is_named,
+        "rewards": [
+            {"milestone": one.milestone_id, "name": one.name, "state": one.state.value, "reached_at": one.reached_at}
+            for one in referred.rewards
+        ],
     }
 
 
@@ -185,14 +193,16 @@ def _show_subscriber(one: Subscriber, zone: str) -> None:
 def _show_referrals(record: Record, zone: str) -> None:
     referred = record.referred
     if referred.brought_at:
-        counts = (
-            f", counts since {short(referred.counts_since, zone)}" if referred.counts_since else ", not counted yet"
-        )
+        counts = f", {referred.state}{f' ({referred.reason})' if referred.reason else ''}"
+        if referred.counts_since:
+            counts = f", counts since {short(referred.counts_since, zone)}"
         say(f"Brought by a reader {local(referred.brought_at, zone)}{counts}")
     if words := _elsewhere(record):
         say(f"Brought by, as it was imported: {words}")
     if referred.brought:
-        say(f"Brought {referred.brought:,}, of whom {referred.confirmed:,} confirmed")
+        say(f"Brought {referred.brought:,}, of whom {referred.verified:,} count")
+    for reward in referred.rewards:
+        say(f"Reached {reward.name} ({reward.state}) {local(reward.reached_at, zone)}")
 
 
 def _show_messages(record: Record, zone: str) -> None:

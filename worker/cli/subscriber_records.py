@@ -147,7 +147,13 @@ def change(
     context = open_context(project)
     context.settings.require("secret_key")
     found = change_address(
-        context.engine, old, new, datetime.now(UTC), _lists(context), without_sendgrid=without_sendgrid
+        context.engine,
+        old,
+        new,
+        datetime.now(UTC),
+        _lists(context),
+        zone=context.publication.slot.zone,
+        without_sendgrid=without_sendgrid,
     )
     tell_sendgrid(context)
     if as_json:

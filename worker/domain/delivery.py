@@ -97,7 +97,8 @@ class ClaimedBatch:
 
 
 class Recipient(NamedTuple):
-    """One delivery that is owed, with what merge tags need. `referral_count` is 0 unless asked for.
+    """One delivery that is owed, with what merge tags need. `referral_count` is 0 unless asked for, `milestones`
+    (ids of those that were reached, with commas between) empty.
 
     A named tuple, as `Addressee` is: a thousand are made for each call, at a quarter of a frozen dataclass's cost.
     """
@@ -108,6 +109,7 @@ class Recipient(NamedTuple):
     name: str
     referral_code: str
     referral_count: int = 0
+    milestones: str = ""
 
 
 @dataclass(frozen=True, slots=True)

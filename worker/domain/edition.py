@@ -19,7 +19,7 @@ class Place(StrEnum):
 
 
 class MergeName(StrEnum):
-    """The closed list of merge tags an author may write (the last one is the layout's own)."""
+    """The closed list of merge tags an author may write (the unsubscribe link is the layout's own)."""
 
     FIRST_NAME = "first_name"
     REFERRAL_COUNT = "referral_count"
@@ -28,6 +28,9 @@ class MergeName(StrEnum):
     UNSUBSCRIBE_LINK = "unsubscribe_link"
     APPLY_LINK = "apply_link"  # the reader's own link to apply to the launch of this mailing
     CONFIRM_LINK = "confirm_link"  # confirms a sign-up; works from a confirmation alone
+    REFERRALS_TO_GO = "referrals_to_go"  # friends that are missing to the reader's next milestone
+    NEXT_REWARD = "next_reward"  # what that one brings
+    REWARDS_LINK = "rewards_link"  # the reader's own page of friends and rewards
 
 
 @dataclass(frozen=True, slots=True)

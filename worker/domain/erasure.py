@@ -30,6 +30,13 @@ class AddressHash:
         digest = hashlib.blake2b(address_key.encode("utf-8", "surrogatepass"), key=self._key, digest_size=_HASH_BYTES)
         return PREFIX + digest.hexdigest()
 
+    def person(self, referral_key: str) -> str:
+        """The hash by which a person is known again for referrals, whatever becomes of their record: 32 hex digits."""
+        digest = hashlib.blake2b(
+            referral_key.encode("utf-8", "surrogatepass"), key=self._key, digest_size=_HASH_BYTES, person=b"referral"
+        )
+        return digest.hexdigest()
+
     @property
     def check(self) -> str:
         """What tells this secret from another one, without telling the secret."""

@@ -15,6 +15,7 @@ class ListEntry:
 
     `hashed_under` tells the secret that a hash of an erased address was made under from any other (AddressHash.check).
     `referred_by` and `merged_into` name another entry: by its address, or by its referral code where it is erased.
+    `milestones` are ids, one that waits for approval with `:waiting` behind it; `known_keys` are hashes.
     """
 
     subscriber: Subscriber | None
@@ -22,5 +23,9 @@ class ListEntry:
     referred_by: str = ""
     referred_at: datetime | None = None
     referral_confirmed_at: datetime | None = None
+    referral_state: str = ""
+    referral_reason: str = ""
+    milestones: tuple[str, ...] = ()
+    known_keys: tuple[str, ...] = ()
     merged_into: str = ""
     hashed_under: str = ""

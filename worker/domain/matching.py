@@ -29,7 +29,7 @@ from worker.domain.subscriber import Plan
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What rules look at in one subscriber. `referrals` counts confirmed friends, `converted` are ids of launches."""
+    """What rules look at in one subscriber. `referrals` counts friends that are verified, `converted` are ids of launches."""
 
     plan: Plan
     joined_at: datetime

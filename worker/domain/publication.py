@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import time
 
 from worker.domain.late import Lateness
+from worker.domain.milestone import ReferralRules
 from worker.domain.quiet import QuietRules
 from worker.domain.segment import BUILT_IN, Rule
 from worker.domain.utm import Utm
@@ -52,6 +53,7 @@ class Publication:
     warm_up: WarmUp | None = None
     late: Lateness = field(default_factory=Lateness)
     quiet: QuietRules = field(default_factory=QuietRules)
+    referral: ReferralRules = field(default_factory=ReferralRules)
     utm: Utm | None = None  # None: links stay as they are
 
     @property

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -27,13 +27,19 @@ _NARROW, _WIDE = 24, 64  # what one household or office has: of IPv4, of IPv6
 
 @dataclass(frozen=True, slots=True)
 class Signup:
-    """A sign-up as the form gave it. `page` is where the form stood, as far as the browser said."""
+    """A sign-up as the form gave it. `page` is where the form stood, as far as the browser said.
+
+    `referral_code` is the first code they came by, `later_code` another one, for where the first turns out to be nobody's.
+    `network` is `network_name`'s.
+    """
 
     address: str
     asked_at: datetime
     name: str = ""
     referral_code: str = ""
     page: str = ""
+    later_code: str = ""
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,11 @@ def blind(secret: str, kind: str, of: str) -> str:
     """The name under which something of a stranger's is counted: a keyed BLAKE2b (RFC 7693), 32 hex digits."""
     key = hmac.digest(secret.encode(), b"broadsheet sign-up counts 1", "sha256")
     return hashlib.blake2b(f"{kind}\0{of}".encode("utf-8", "replace"), key=key, digest_size=16).hexdigest()
+
+
+def network_name(secret: str, network: str, now: datetime) -> str:
+    """The name under which a network is known for one day (UTC): tomorrow's cannot be told from anybody's. Empty for none."""
+    return blind(secret, "network of a day", f"{now.astimezone(UTC):%Y-%m-%d}\0{network}") if network else ""
 
 
 def window(now: datetime, length: timedelta) -> datetime:

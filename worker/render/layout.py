@@ -229,6 +229,7 @@ class _Sheet:
             }
             for link in view.links
         ]
+        context["lines"] = [self._prose.attribute(line) for line in view.lines]
         if view.label:
             self._prose.outline.label()
         context["body"] = body = self._column(block.blocks) if view.says_body else Markup()

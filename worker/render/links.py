@@ -14,13 +14,14 @@ import hashlib
 import hmac
 import struct
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from worker.domain.edition import MergeName
 from worker.errors import LinkError
 
 MAC_BYTES = 12  # 96 bits: a forger needs 2^95 tries on average, and each try is a request to us
+CODE_KEPT = timedelta(days=30)  # so long the first reader whose link was followed is credited
 TOKEN_LIMIT = 512  # characters; a longer one is not ours and is not even decoded
 
 _NARROW, _WIDE, _NAMED = 1, 2, 3
@@ -38,6 +39,7 @@ LINK_PATHS = {
     MergeName.REFERRAL_LINK: "/r/",
     MergeName.APPLY_LINK: "/a/",
     MergeName.CONFIRM_LINK: "/c/",
+    MergeName.REWARDS_LINK: "/f/",
 }
 
 
@@ -49,6 +51,7 @@ class Purpose(StrEnum):
     APPLY = "a"
     CONFIRM = "c"
     UNDO = "b"  # back: takes one leaving back
+    FRIENDS = "f"  # whom they brought, as a number, and what it earned
 
 
 #: The letter that is signed with the ids, and where the purpose's 12 bytes start in the 32 of the HMAC. Every message
@@ -59,6 +62,7 @@ _CUTS = {
     Purpose.APPLY: (b"a", 0),
     Purpose.CONFIRM: (b"c", 0),
     Purpose.UNDO: (b"b", 0),
+    Purpose.FRIENDS: (b"f", 0),
 }
 
 
@@ -119,6 +123,15 @@ class Signer:
         signed = _packed(b"c", subscriber_id, mailing_id)
         return _encoded(signed[1:] + self._digest(signed)[:MAC_BYTES])
 
+    def friends_path(self, subscriber_id: int, mailing_id: int = 0) -> str:
+        """`/f/<token>`: the reader's own page of friends and rewards; the mailing says where they came from."""
+        return "/f/" + self.friends_token(subscriber_id, mailing_id)
+
+    def friends_token(self, subscriber_id: int, mailing_id: int) -> str:
+        """Its token."""
+        signed = _packed(b"f", subscriber_id, mailing_id)
+        return _encoded(signed[1:] + self._digest(signed)[:MAC_BYTES])
+
     def undo_path(self, subscriber_id: int, left_at: datetime) -> str:
         """`/b/<token>`: takes back the leaving of that moment, and no other."""
         signed = _packed(b"b", subscriber_id, int(left_at.timestamp()))
@@ -138,6 +151,27 @@ class Signer:
 
     def read(self, token: str, purpose: Purpose) -> LinkIds:
         """The ids in a token made for this purpose. Raises LinkError for anything else, however it is damaged."""
+        return _unpacked(purpose, self._opened(token, *_CUTS[purpose]))
+
+    def code_cookie(self, referral_code: str, now: datetime) -> str:
+        """What a browser keeps of the reader whose link it followed: their code and the moment, signed."""
+        sent = struct.pack(">Q", int(now.timestamp())) + referral_code.encode()
+        return _encoded(sent + self._digest(b"k" + sent)[:MAC_BYTES])
+
+    def read_code_cookie(self, value: str, now: datetime) -> str:
+        """The code in it; empty for anything that is not ours, or older than CODE_KEPT."""
+        try:
+            sent = self._opened(value, b"k", 0)
+            followed_at, code = struct.unpack(">Q", sent[:8])[0], sent[8:].decode()
+        except (LinkError, struct.error, ValueError):
+            return ""
+        return code if timedelta(minutes=-5) <= now - datetime.fromtimestamp(followed_at, UTC) <= CODE_KEPT else ""
+
+    def _digest(self, signed: bytes) -> bytes:
+        return _digest(self._keyed, signed)
+
+    def _opened(self, token: str, letter: bytes, cut: int) -> bytes:
+        """The bytes in a token signed under that letter. Raises LinkError for anything else, however it is damaged."""
         try:
             if not 0 < len(token) <= TOKEN_LIMIT:
                 raise ValueError
@@ -145,7 +179,6 @@ class Signer:
         except ValueError:  # also binascii.Error and UnicodeEncodeError
             raise _damaged() from None
         sent, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
-        letter, cut = _CUTS[purpose]
         known = False
         for keyed in self._all:  # all of them, always: time must not tell which one signed it
             known |= hmac.compare_digest(mac, _digest(keyed, letter + sent)[cut : cut + MAC_BYTES])
@@ -153,10 +186,7 @@ class Signer:
             raise _damaged()
         if token != _encoded(raw):  # one token, one spelling: base64 leaves up to four spare bits
             raise _damaged()
-        return _unpacked(purpose, sent)
-
-    def _digest(self, signed: bytes) -> bytes:
-        return _digest(self._keyed, signed)
+        return sent
 
 
 def _keyed(secret: str) -> hashlib.blake2b:

@@ -16,6 +16,7 @@ import orjson
 
 from worker.domain.delivery import Recipient
 from worker.domain.edition import MergeName, MergeTag, Place
+from worker.domain.milestone import Milestone, next_milestone
 from worker.domain.subscriber import NAME_LIMIT, first_name
 from worker.render.links import LINK_PATHS, Signer
 
@@ -35,10 +36,14 @@ _UNPRINTABLE = re.compile(
 #: A name without one of these shows nothing that could be a name: a dot, a dash, an invisible letter.
 _SHOWN = re.compile(r"[^\W_\u115f\u1160\u3164\uffa0]|[\u2190-\u27ff\u2900-\u2bff\U0001f000-\U0001faff]")
 
-# The cells a recipient's values are picked from, by position: the name for HTML, text and URL, the count, five links.
+# The cells a recipient's values are picked from, by position: the name for HTML, text and URL, the count, six links, and,
+# only where there is a milestone ahead, the friends to go and what it brings for HTML, text and URL.
 _NAME = {Place.HTML: 0, Place.TEXT: 1, Place.URL: 2}
 _COUNT = 3
 _LINK = {name: 4 + number for number, name in enumerate(LINK_PATHS)}
+_TO_GO = 4 + len(LINK_PATHS)
+_REWARD = {Place.HTML: _TO_GO + 1, Place.TEXT: _TO_GO + 2, Place.URL: _TO_GO + 3}
+_PROMISES = {MergeName.REFERRALS_TO_GO, MergeName.NEXT_REWARD}
 
 _Pick = Callable[[list[str]], tuple[str, ...]]
 
@@ -51,7 +56,13 @@ class MergeWriter:
     """
 
     def __init__(
-        self, tags: Sequence[MergeTag], base_url: str, signer: Signer, mailing_id: int, launch_id: str | None
+        self,
+        tags: Sequence[MergeTag],
+        base_url: str,
+        signer: Signer,
+        mailing_id: int,
+        launch_id: str | None,
+        milestones: Sequence[Milestone] = (),
     ) -> None:
         """`base_url` is the web's public address. Raises ValueError where a tag needs a launch and there is none."""
         for tag in tags:
@@ -62,12 +73,19 @@ class MergeWriter:
         names = {tag.name for tag in tags}
         self._unsubscribe_base = base_url.rstrip("/") + LINK_PATHS[MergeName.UNSUBSCRIBE_LINK]
         self._signer, self._mailing_id, self._launch_id = signer, mailing_id, launch_id or ""
-        self.counts_referrals = MergeName.REFERRAL_COUNT in names
+        self.counts_rewards = not names.isdisjoint(_PROMISES)
+        self.counts_referrals = self.counts_rewards or MergeName.REFERRAL_COUNT in names
+        self._milestones = milestones if self.counts_rewards else ()
+        self._rewards = {one.id: _reward_cells(one.name) for one in self._milestones}
+        self._shows_friends = MergeName.REWARDS_LINK in names
         self._refers, self._applies = MergeName.REFERRAL_LINK in names, MergeName.APPLY_LINK in names
         self._confirms = MergeName.CONFIRM_LINK in names
         self._name_in_url = any(tag.name is MergeName.FIRST_NAME and tag.place is Place.URL for tag in tags)
         self._forms = {
-            (named, counted): _form(tags, named, counted) for named in (True, False) for counted in (True, False)
+            (named, counted, promised): _form(tags, named, counted, promised)
+            for named in (True, False)
+            for counted in (True, False)
+            for promised in (True, False)
         }
 
     def write(self, recipient: Recipient) -> tuple[str, str]:
@@ -80,30 +98,47 @@ class MergeWriter:
         confirm = (
             _unmarked(self._signer.confirm_token(recipient.subscriber_id, self._mailing_id)) if self._confirms else ""
         )
+        friends = (
+            _unmarked(self._signer.friends_token(recipient.subscriber_id, self._mailing_id))
+            if self._shows_friends
+            else ""
+        )
         name = first_name(recipient.name)
         count = str(recipient.referral_count)
         if not name or (name.isalnum() and _SHOWN.match(name) and len(name) <= NAME_LIMIT and not _MARK.search(name)):
             # Letters and digits of any script: nothing to escape but in a URL.
-            cells = [name, name, "", count, unsubscribe, manage, refer, apply, confirm]
+            cells = [name, name, "", count, unsubscribe, manage, refer, apply, confirm, friends]
         else:
             name = shown_name(name)
             html, text = _json(_placed(name, Place.HTML)), _json(_placed(name, Place.TEXT))
-            cells = [html, text, "", count, unsubscribe, manage, refer, apply, confirm]
+            cells = [html, text, "", count, unsubscribe, manage, refer, apply, confirm, friends]
         if self._name_in_url:
             cells[_NAME[Place.URL]] = _placed(name, Place.URL)
-        pieces, pick = self._forms[name != "", recipient.referral_count != 0]
+        promised = False
+        if self._milestones:
+            ahead = next_milestone(self._milestones, recipient.referral_count, recipient.milestones.split(","))
+            if ahead is not None:
+                promised = True
+                cells += [str(ahead.friends - recipient.referral_count), *self._rewards[ahead.id]]
+        pieces, pick = self._forms[name != "", recipient.referral_count != 0, promised]
         filled = pieces.copy()
         filled[1::2] = pick(cells)
         return "".join(filled), self._unsubscribe_base + unsubscribe
 
 
-def _form(tags: Sequence[MergeTag], named: bool, counted: bool) -> tuple[list[str], _Pick]:
-    """For readers with or without a name, with or without a count: the object's text as pieces with a gap after each
+def _reward_cells(name: str) -> tuple[str, str, str]:
+    """What a milestone brings, for HTML, text and URL."""
+    name = _one_line(name)
+    return _json(_placed(name, Place.HTML)), _json(_placed(name, Place.TEXT)), _placed(name, Place.URL)
+
+
+def _form(tags: Sequence[MergeTag], named: bool, counted: bool, promised: bool) -> tuple[list[str], _Pick]:
+    """For readers with or without a name, a count, a milestone ahead: the object's text as pieces with a gap after each
     but the last, and what picks the cells for the gaps. A fallback is part of a piece."""
     pieces, cells = ["{"], list[int]()
     for number, tag in enumerate(tags):
         pieces[-1] += f'{"," if number else ""}"{tag.tag}":"'
-        cell = _cell(tag, named, counted)
+        cell = _cell(tag, named, counted, promised)
         if cell is None:
             pieces[-1] += _json(_placed(_one_line(tag.fallback), tag.place)) + '"'
         else:
@@ -113,12 +148,16 @@ def _form(tags: Sequence[MergeTag], named: bool, counted: bool) -> tuple[list[st
     return pieces, itemgetter(*cells) if len(cells) > 1 else lambda all_: tuple(all_[cell] for cell in cells)
 
 
-def _cell(tag: MergeTag, named: bool, counted: bool) -> int | None:
+def _cell(tag: MergeTag, named: bool, counted: bool, promised: bool) -> int | None:
     """Which cell a tag's value comes from; None where its fallback stands."""
     if tag.name is MergeName.FIRST_NAME:
         return _NAME[tag.place] if named else None
     if tag.name is MergeName.REFERRAL_COUNT:  # "you brought {referral_count|no} friends"
         return _COUNT if counted or not tag.fallback else None
+    if tag.name is MergeName.REFERRALS_TO_GO:
+        return _TO_GO if promised else None
+    if tag.name is MergeName.NEXT_REWARD:
+        return _REWARD[tag.place] if promised else None
     return _LINK[tag.name]
 
 

@@ -47,6 +47,14 @@ def merge_of(name: str, fallback: str | None, file: str, line: int | None, other
             fix=f"use one of {known}, or {otherwise}",
             rule="merge-tag",
         ) from None
+    if merge.name in (MergeName.REFERRALS_TO_GO, MergeName.NEXT_REWARD) and not fallback:
+        raise RenderError(
+            f"{{{merge.name}}} without a fallback",
+            file=file,
+            line=line,
+            fix=f"write {{{merge.name}|none}}, with words for readers who have reached everything",
+            rule="fallback",
+        )
     if merge.name is MergeName.FIRST_NAME and not any(unicodedata.category(c)[0] in "LNPS" for c in fallback):
         raise RenderError(
             "{first_name} without a fallback",

@@ -80,7 +80,7 @@ KINDS: dict[str, BlockKind] = {
     "launch": BlockKind(
         Room.TOP, views.launch, "a launch's card; it goes when the launch has closed", args="launch-id"
     ),
-    "refer": BlockKind(Room.TOP, views.refer, "the reader's own link for friends"),
+    "refer": BlockKind(Room.TOP, views.refer, "the reader's own link, the friends it brought, the next reward"),
     "pitch": BlockKind(Room.TOP, views.pitch, "what paying readers get; shown to free readers only"),
     "discount": BlockKind(Room.TOP, views.discount, "a code; shown to paying readers only", args="CODE"),
     "coaching": BlockKind(Room.TOP, views.coaching, "work with the author"),

@@ -163,6 +163,8 @@ class _Writer:
             case "items" if view.items:
                 bullet = "• " if len(view.items) > 1 else ""
                 return ["\n".join(wrap(item, bullet, " " * len(bullet)) for item in view.items)]
+            case "lines" if view.lines:
+                return ["\n".join(wrap(self._fill(line)) for line in view.lines)]
             case "code" if view.code:
                 return [f"Code: {view.code}"]
             case "links" if view.links:

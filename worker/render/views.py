@@ -37,12 +37,13 @@ class View:
     label: str = ""
     note: str = ""
     items: tuple[str, ...] = ()
+    lines: tuple[Pieces, ...] = ()  # with merge tags in them
     code: str = ""
     links: tuple[LinkTo, ...] = ()
     image: str = ""
     percent: int | None = None
     says_body: bool = True
-    order: tuple[str, ...] = ("label", "note", "body", "items", "code", "links")
+    order: tuple[str, ...] = ("label", "note", "body", "items", "lines", "code", "links")
 
 
 def titled(default: str) -> Titled:
@@ -113,9 +114,14 @@ def recommend(block: Container, scene: Scene) -> View:
 
 
 def refer(block: Container, scene: Scene) -> View:
-    """The reader's own link."""
-    link = (Merge(MergeName.REFERRAL_LINK),)
-    return View(label=block.args or "Refer a friend", links=(LinkTo(("Your own link",), link),))
+    """The reader's own link, how many friends it brought, and what the next ones bring."""
+    lines: list[Pieces] = [("Friends you have brought: ", Merge(MergeName.REFERRAL_COUNT, "none yet"))]
+    links = [LinkTo(("Your own link",), (Merge(MergeName.REFERRAL_LINK),))]
+    if scene.publication.referral.milestones:
+        next_one, to_go = Merge(MergeName.NEXT_REWARD, "you have them all"), Merge(MergeName.REFERRALS_TO_GO, "none")
+        lines.append(("Next reward: ", next_one, " · friends to go: ", to_go))
+        links.append(LinkTo(("Your friends and rewards",), (Merge(MergeName.REWARDS_LINK),)))
+    return View(label=block.args or "Refer a friend", lines=tuple(lines), links=tuple(links))
 
 
 def pitch(block: Container, scene: Scene) -> View:

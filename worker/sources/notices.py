@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,18 @@ from worker.sources.issues import issue_of
 
 FOLDER = "notices"
 NOTICES = ("confirmation", "welcome")  # each with a layout of its name in emails/messages/
+FOR_A_FRIEND = "-friend"  # behind the name of the welcome: the one for somebody whom a reader brought
+_FRIEND = re.compile(r"^:::+[ \t]*friend[ \t]*$")
+_CLOSED = re.compile(r"^:::+[ \t]*$")
 _KEYS = frozenset({"title", "subject", "preview", "silence", "language"})
 
 
 def read_notice(project: Path, name: str) -> Issue:
-    """The text of a notice. SourceError where there is none, or where it cannot be read."""
+    """The text of a notice. SourceError where there is none, or where it cannot be read.
+
+    `welcome-friend` is the welcome with what stands between `::: friend` and `:::`, `welcome` without.
+    """
+    name, brought, _ = name.partition(FOR_A_FRIEND)
     file = f"content/{FOLDER}/{name}.md"
     if name not in NOTICES:
         raise SourceError("there is no such notice", file=file, fix=f"the notices are: {', '.join(NOTICES)}")
@@ -29,7 +37,34 @@ def read_notice(project: Path, name: str) -> Issue:
     sheet = Sheet.read(project, path, _KEYS)
     if name == "confirmation":
         _check_confirmation(sheet, path.read_text(encoding="utf-8", errors="replace"))
+    if name == "welcome":
+        sheet = replace(sheet, body=_for_whom(sheet, bool(brought)))
     return issue_of(replace(sheet, values={**sheet.values, "id": name}), name)
+
+
+def _for_whom(sheet: Sheet, brought: bool) -> str:
+    """The body with or without what is for somebody whom a reader brought. Lines stay where they are, for errors name them."""
+    lines = sheet.body.split("\n")
+    begun: int | None = None
+    for at, words in enumerate(lines):
+        if begun is None and _FRIEND.match(words):
+            begun, lines[at] = at, ""
+        elif begun is not None:
+            closes = bool(_CLOSED.match(words))
+            if words.startswith(":::") and not closes:
+                what = "`::: friend` holds another block"
+                fix = "close it with ::: before, and write the block outside"
+                raise SourceError(what, file=sheet.file, line=sheet.body_line + at, fix=fix)
+            if closes or not brought:
+                lines[at] = ""
+            if closes:
+                begun = None
+    if begun is not None:
+        line = sheet.body_line + begun
+        raise SourceError(
+            "`::: friend` is not closed", file=sheet.file, line=line, fix="write ::: on a line of its own"
+        )
+    return "\n".join(lines)
 
 
 def _check_confirmation(sheet: Sheet, whole: str) -> None:

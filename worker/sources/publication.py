@@ -13,12 +13,13 @@ from worker.domain.segment import Rule, parse_rule
 from worker.sources.files import Toml, hour, is_language
 from worker.sources.late import read_lateness
 from worker.sources.quiet import read_quiet
+from worker.sources.referrals import read_referral_rules
 from worker.sources.utm import read_utm
 from worker.sources.warm_up import read_warm_up
 
 _KEYS = frozenset(
     {"name", "author", "sender", "reply_to", "postal_address", "list_id", "language", "home", "description", "logo"}
-    | {"benefits", "slot", "links", "segments", "goal", "warm_up", "late", "utm", "followups"}
+    | {"benefits", "slot", "links", "segments", "goal", "warm_up", "late", "referral", "utm", "followups"}
 )
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _RESERVED = {"everyone", "paid", "free"}
@@ -50,6 +51,7 @@ def read_publication(project: Path) -> Publication:
         warm_up=read_warm_up(source),
         late=read_lateness(source),
         quiet=read_quiet(source),
+        referral=read_referral_rules(source, project),
         utm=read_utm(source),
     )
 

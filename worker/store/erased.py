@@ -58,6 +58,16 @@ def is_made_here(connection: Connection, hashed_under: str) -> bool:
     return known is not None and known.check == hashed_under and under in (None, hashed_under)
 
 
+def person_hash(connection: Connection) -> AddressHash | None:
+    """The hash by which a person is known again for referrals. None without a secret, as long as nothing was ever hashed
+    under one; then everybody's record itself says who they are. Raises SettingsError where the secret is another one."""
+    if _known(connection) is not None:
+        return address_hash(connection)
+    if connection.execute(select(installation.c.erased_under)).scalar() is not None:
+        raise _changed()
+    return None
+
+
 def erased_among(
     connection: Connection, address_keys: Collection[str], *, strict: bool, unless_here: bool = False
 ) -> dict[str, str]:

@@ -14,20 +14,26 @@ from typing import Any
 
 from sqlalchemy import Row, Select, delete, or_, select, update
 
-from worker.domain.erasure import AddressHash, names_somebody, without_address
+from worker.domain.erasure import AddressHash, is_hash, names_somebody, without_address
+from worker.domain.referral import ReferralReason
 from worker.domain.subscriber import Plan, SubscriberStatus, Wants
 from worker.domain.suppression import Suppression, SuppressionReason
 from worker.store.engine import Connection
 from worker.store.erased import address_hash
 from worker.store.followups.merging import forget_enrollments
+from worker.store.known_keys import remember_keys
 from worker.store.ledger.erase import erase_from_ledger, mailed_under, wait_for_planning
 from worker.store.ledger.owed_to import owned
+from worker.store.referrals import reject_open
 from worker.store.signups import typed_by
 from worker.store.suppressions import suppress
 from worker.store.tables import (
     events,
     grants,
     launch_mutes,
+    named_referrers,
+    reader_networks,
+    referral_rechecks,
     returns,
     signups,
     subscriber_tags,
@@ -66,15 +72,36 @@ def forget(
         delete(launch_mutes).where(launch_mutes.c.subscriber_id.in_(subscriber_ids))
     ).rowcount
     done["triggers"] = forget_enrollments(connection, subscriber_ids, now)
+    why_open = ReferralReason.ERASED if merged_into is None else ReferralReason.MERGED
+    done["referrals"] = reject_open(connection, subscriber_ids, why_open, now)
+    _know_again(connection, subscriber_ids, keys, hashed, merged_into)
     done["subscribers"] = sum(_empty(connection, one, now, merged_into) for one in sorted(subscriber_ids))
     done["subscribers"] += _forget_as_referrer(connection, {*addresses, *keys})
     return +done
 
 
-def keep_out(connection: Connection, key: str, now: datetime) -> None:
-    """An address that its reader gave up: kept by its hash alone, with the reason it was suppressed for, if it was."""
-    _forget_suppression(connection, key, address_hash(connection), now, GIVEN_UP)
+def keep_out(connection: Connection, subscriber_id: int, key: str, now: datetime) -> None:
+    """An address that its reader gave up: kept by its hash alone, with the reason it was suppressed for, if it was.
+
+    For referrals they are still known by it."""
+    hashed = address_hash(connection)
+    _forget_suppression(connection, key, hashed, now, GIVEN_UP)
     connection.execute(delete(returns).where(returns.c.address_key == key))
+    remember_keys(connection, [key], [subscriber_id], hashed)
+
+
+def _know_again(
+    connection: Connection,
+    subscriber_ids: Collection[int],
+    keys: Collection[str],
+    hashed: AddressHash,
+    into: int | None,
+) -> None:
+    """A person counts once as a friend, and earns a reward once, whatever becomes of their records."""
+    people = {*subscriber_ids} if into is None else {*subscriber_ids, into}
+    remember_keys(connection, [key for key in keys if key and not is_hash(key)], people, hashed)
+    for table in (named_referrers, reader_networks, referral_rechecks):
+        connection.execute(delete(table).where(table.c.subscriber_id.in_(sorted(subscriber_ids))))
 
 
 def _keys_of(connection: Connection, subscriber_ids: Collection[int], key: str) -> set[str]:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Row, exists, select
 
 from worker.domain.erasure import is_hash
 from worker.domain.list_entry import ListEntry
+from worker.domain.milestone import RewardState
 from worker.domain.segment import Rule
 from worker.domain.subscriber import Subscriber
 from worker.domain.suppression import Suppression, SuppressionReason
@@ -20,7 +21,7 @@ from worker.store.engine import Connection
 from worker.store.rows import among
 from worker.store.segments import where
 from worker.store.subscribers import subscriber_pages
-from worker.store.tables import installation, referrals, subscribers, suppressions
+from worker.store.tables import installation, known_keys, referral_rewards, referrals, subscribers, suppressions
 
 _PAGE = 1_000
 _NAME = (subscribers.c.address, subscribers.c.referral_code)
@@ -40,11 +41,12 @@ def _entries(connection: Connection, page: Sequence[Subscriber]) -> Iterator[Lis
     found = select(suppressions).where(among(connection, suppressions.c.address_key, keys))
     kept = {row.address_key: _suppression(row) for row in connection.execute(found)}
     brought = (
-        select(referrals.c.referred_id, referrals.c.recorded_at, referrals.c.confirmed_at, *_NAME)
+        select(referrals, *_NAME)
         .join(subscribers, subscribers.c.id == referrals.c.referrer_id)
         .where(among(connection, referrals.c.referred_id, [person.id for person in page]))
     )
     links = {row.referred_id: row for row in connection.execute(brought)}
+    earned, former = _earned(connection, page), _former(connection, page)
     targets = {person.merged_into for person in page if person.merged_into is not None}
     merged = select(subscribers.c.id, *_NAME).where(subscribers.c.id.in_(targets))
     names = {row.id: row.address or row.referral_code for row in connection.execute(merged)} if targets else {}
@@ -56,8 +58,34 @@ def _entries(connection: Connection, page: Sequence[Subscriber]) -> Iterator[Lis
             referred_by="" if link is None else link.address or link.referral_code,
             referred_at=None if link is None else link.recorded_at,
             referral_confirmed_at=None if link is None else link.confirmed_at,
+            referral_state="" if link is None else link.state,
+            referral_reason="" if link is None else link.reason,
+            milestones=tuple(earned.get(person.id, ())),
+            known_keys=tuple(former.get(person.id, ())),
             merged_into="" if person.merged_into is None else names.get(person.merged_into, ""),
         )
+
+
+def _earned(connection: Connection, page: Sequence[Subscriber]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    query = (
+        select(referral_rewards)
+        .where(among(connection, referral_rewards.c.subscriber_id, [person.id for person in page]))
+        .order_by(referral_rewards.c.milestone_id)
+    )
+    for row in connection.execute(query):
+        if row.state != RewardState.VOID:
+            waits = f":{RewardState.WAITING}" if row.state == RewardState.WAITING else ""
+            found.setdefault(row.subscriber_id, []).append(f"{row.milestone_id}{waits}")
+    return found
+
+
+def _former(connection: Connection, page: Sequence[Subscriber]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    query = select(known_keys).where(among(connection, known_keys.c.subscriber_id, [person.id for person in page]))
+    for row in connection.execute(query.order_by(known_keys.c.key)):
+        found.setdefault(row.subscriber_id, []).append(row.key)
+    return found
 
 
 def _nobodies(connection: Connection) -> Iterator[ListEntry]:

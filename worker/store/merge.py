@@ -21,7 +21,6 @@ from worker.store.suppressions import suppress
 from worker.store.tables import (
     launch_conversions,
     launch_mutes,
-    referrals,
     returns,
     subscriber_tags,
     subscribers,
@@ -43,24 +42,6 @@ def merge_launches(connection: Connection, from_id: int, into_id: int) -> None:
     """Whoever converted or muted under one record did under the other; of two moments the earlier is kept."""
     _earliest(connection, launch_conversions, "converted_at", from_id, into_id)
     _earliest(connection, launch_mutes, "muted_at", from_id, into_id)
-
-
-def merge_referrals(connection: Connection, from_id: int, into_id: int) -> None:
-    """Friends go along; nobody has brought themself, and of two who brought one person the earlier keeps the credit."""
-    both = (from_id, into_id)
-    connection.execute(delete(referrals).where(referrals.c.referrer_id.in_(both), referrals.c.referred_id.in_(both)))
-    connection.execute(update(referrals).where(referrals.c.referrer_id == from_id).values(referrer_id=into_id))
-    brought = connection.execute(
-        select(referrals).where(referrals.c.referred_id.in_(both)).order_by(referrals.c.recorded_at, referrals.c.id)
-    ).all()
-    if not brought:
-        return
-    kept = brought[0]
-    confirmed = min((row.confirmed_at for row in brought if row.confirmed_at is not None), default=None)
-    connection.execute(delete(referrals).where(referrals.c.referred_id.in_(both), referrals.c.id != kept.id))
-    connection.execute(
-        update(referrals).where(referrals.c.id == kept.id).values(referred_id=into_id, confirmed_at=confirmed)
-    )
 
 
 def merge_consent(connection: Connection, from_id: int, into_id: int, now: datetime) -> None:

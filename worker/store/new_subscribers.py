@@ -6,8 +6,6 @@ sign-up, an import or a race. It must not know why a subscriber is added.
 
 from __future__ import annotations
 
-import base64
-import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +15,7 @@ from sqlalchemy import TextClause, select
 from sqlalchemy.exc import IntegrityError
 
 from worker.domain.address import address_key, referral_key_of
+from worker.domain.referral_code import ALPHABET, draw_code
 from worker.domain.subscriber import Plan, SubscriberStatus, Wants, cut_name
 from worker.domain.suppression import OPT_OUTS, SuppressionReason
 from worker.store.engine import Connection
@@ -27,9 +26,7 @@ from worker.store.tables import subscribers
 
 CHUNK = 1_000  # rows in one statement or look-up; SQLite takes 32,766 bound values
 
-#: Crockford's 32 letters: no i, l, o or u, so nothing to misread aloud and few words one would not want in a link.
-CODE_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_CODE_LETTERS = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", CODE_ALPHABET.encode())
+CODE_ALPHABET = ALPHABET
 _CODE_TRIES = 8
 
 _ALWAYS = ("address", "address_key", "referral_key", "status", "referral_code", "joined_at")
@@ -74,8 +71,8 @@ class NewSubscriber:
 
 
 def new_referral_code() -> str:
-    """A random code, eight characters of CODE_ALPHABET (40 bits); unguessable, for it names a person."""
-    return base64.b32encode(secrets.token_bytes(5)).translate(_CODE_LETTERS).decode()
+    """A random code, see worker/domain/referral_code.py."""
+    return draw_code()
 
 
 def add_subscribers(

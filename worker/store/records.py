@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, case, func, select
 
 from worker.domain.plan import Grant
+from worker.domain.referral import ReferralState
 from worker.domain.subscriber import Subscriber
 from worker.domain.suppression import Suppression, SuppressionReason
 from worker.store.engine import Connection
@@ -17,6 +18,8 @@ from worker.store.erased import erased_among
 from worker.store.grants import read_grants
 from worker.store.ledger.candidates import Candidate
 from worker.store.ledger.owed_to import candidates_of, exclusions_of
+from worker.store.milestones import EarnedReward, rewards_of
+from worker.store.referrers import is_named
 from worker.store.signups import typed_by
 from worker.store.subscribers import by_address_key
 from worker.store.tables import (
@@ -44,12 +47,19 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Referred:
-    """By whom somebody was brought (when, and since when it counts), and how many they brought: never who."""
+    """That somebody was brought (when, and what became of it), and how many they brought: never by whom, or whom.
+
+    `rewards` are the milestones they reached. `is_named`: their first name may stand on their link's page.
+    """
 
     brought_at: datetime | None
     counts_since: datetime | None
     brought: int
-    confirmed: int
+    verified: int
+    state: str = ""
+    reason: str = ""
+    rewards: tuple[EarnedReward, ...] = ()
+    is_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +130,24 @@ def _messages(connection: Connection, ids: Collection[int], key: str) -> list[Me
     ]
 
 
-def _referred(connection: Connection, ids: Collection[int]) -> Referred:
-    by = connection.execute(
-        select(referrals.c.recorded_at, referrals.c.confirmed_at).where(referrals.c.referred_id.in_(ids))
-    ).first()
-    brought = connection.execute(
-        select(func.count(), func.count(referrals.c.confirmed_at)).where(referrals.c.referrer_id.in_(ids))
-    ).one()
-    return Referred(by.recorded_at if by else None, by.confirmed_at if by else None, *brought)
+def _referred(connection: Connection, ids: Sequence[int]) -> Referred:
+    if not ids:
+        return Referred(None, None, 0, 0)
+    verified = func.sum(case((referrals.c.state == ReferralState.VERIFIED, 1), else_=0))
+    brought = connection.execute(select(func.count(), verified).where(referrals.c.referrer_id.in_(ids))).one()
+    rejected = referrals.c.state == ReferralState.REJECTED
+    query = select(referrals).where(referrals.c.referred_id.in_(ids)).order_by(rejected, referrals.c.id)
+    by = connection.execute(query).first()
+    return Referred(
+        brought_at=by.recorded_at if by else None,
+        counts_since=by.decided_at if by and by.state == ReferralState.VERIFIED else None,
+        brought=brought[0],
+        verified=brought[1] or 0,
+        state=by.state if by else "",
+        reason=by.reason if by else "",
+        rewards=tuple(rewards_of(connection, ids)),
+        is_named=is_named(connection, ids[0]),
+    )
 
 
 def _suppression(row: Row[Any]) -> Suppression:

@@ -1,64 +1,183 @@
-"""Referrals: who brought whom, once per friend. `referred_id` is unique, so the first valid code keeps the credit.
+"""Referrals: who brought whom, and whether it counts. One row for a friend, and one that counts for a person, for ever.
 
-Whether a sign-up counts is decided in worker/usecases/record_referral.py; what it earns, in advance_followups.
+Each move is one UPDATE that names the state it found. What decides is worker/domain/referral.py, called by the use cases
+record_referral, verify_referrals and review_referral; what it earns, store/milestones.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from worker.domain.referral import Referral
+from worker.domain.referral import Referral, ReferralReason, ReferralState
 from worker.domain.subscriber import SubscriberStatus
-from worker.domain.trigger import Trigger
+from worker.domain.suppression import SuppressionReason
 from worker.store.engine import Connection
-from worker.store.tables import referrals, subscribers
-from worker.store.triggers import note_trigger
+from worker.store.known_keys import person_key
+from worker.store.tables import referrals, returns, subscribers, suppressions
+
+_OPEN = (ReferralState.PENDING, ReferralState.REVIEW)
+_COLUMNS = (
+    referrals.c.id,
+    referrals.c.referrer_id,
+    referrals.c.referred_id,
+    referrals.c.state,
+    referrals.c.reason,
+    referrals.c.recorded_at,
+    referrals.c.confirmed_at,
+    referrals.c.decided_at,
+)
 
 
-def add_referral(connection: Connection, referrer_id: int, referred_id: int, now: datetime) -> bool:
-    """Record who brought a friend; False (and nothing changes) where somebody is recorded already."""
+class Friend(NamedTuple):
+    """How a friend stands: `suppressed` is None for somebody who left and is on the way back."""
+
+    status: SubscriberStatus
+    suppressed: SuppressionReason | None
+
+
+def add_referral(
+    connection: Connection,
+    referrer_id: int,
+    referred_id: int,
+    now: datetime,
+    *,
+    state: ReferralState = ReferralState.PENDING,
+    reason: str = "",
+    network: str = "",
+) -> bool:
+    """Record who brought a friend; False (and nothing changes) where somebody is recorded for them, or for their person.
+
+    `reason` of a pending one is what a person should look at. `network` is a hash, empty where it is not known.
+    """
+    own = select(subscribers.c.referral_key).where(subscribers.c.id == referred_id)
+    name = person_key(connection, referred_id, connection.execute(own).scalar_one_or_none())
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = (
         insert(referrals)
-        .values(referrer_id=referrer_id, referred_id=referred_id, recorded_at=now)
-        .on_conflict_do_nothing(index_elements=[referrals.c.referred_id])
+        .values(
+            referrer_id=referrer_id,
+            referred_id=referred_id,
+            referred_key=name,
+            state=state,
+            reason=reason,
+            network=network or None,
+            recorded_at=now,
+            decided_at=now if state is ReferralState.REJECTED else None,
+        )
+        .on_conflict_do_nothing()
         .returning(referrals.c.id)
     )
     return connection.execute(statement).first() is not None
 
 
 def confirm_referral(connection: Connection, referred_id: int, now: datetime) -> bool:
-    """Confirm the referral of a friend who is a confirmed subscriber; True if this call did it."""
+    """The friend of a pending referral is a confirmed subscriber; True if this call noted it. A tick verifies it."""
     friend = exists().where(subscribers.c.id == referred_id, subscribers.c.status == SubscriberStatus.CONFIRMED)
     statement = (
         update(referrals)
-        .where(referrals.c.referred_id == referred_id, referrals.c.confirmed_at.is_(None), friend)
+        .where(
+            referrals.c.referred_id == referred_id,
+            referrals.c.state == ReferralState.PENDING,
+            referrals.c.confirmed_at.is_(None),
+            friend,
+        )
         .values(confirmed_at=now)
-        .returning(referrals.c.id, referrals.c.referrer_id)
     )
-    row = connection.execute(statement).first()
-    if row is not None:
-        note_trigger(connection, Trigger.VERIFIED, row.referrer_id, now, str(row.id))
-    return row is not None
+    return connection.execute(statement).rowcount == 1
 
 
 def referral_of(connection: Connection, referred_id: int) -> Referral | None:
-    """Who brought this subscriber, if anybody did."""
-    row = connection.execute(select(referrals).where(referrals.c.referred_id == referred_id)).first()
-    return None if row is None else Referral(*row)
+    """Who brought this subscriber, if anybody did, whether it counts or not."""
+    row = connection.execute(select(*_COLUMNS).where(referrals.c.referred_id == referred_id)).first()
+    return None if row is None else _referral(row)
 
 
-def count_confirmed_referrals(connection: Connection, referrer_id: int) -> int:
-    """How many confirmed friends a subscriber brought; what `{referral_count}` shows."""
-    query = select(func.count()).where(referrals.c.referrer_id == referrer_id, referrals.c.confirmed_at.is_not(None))
+def referral_by_id(connection: Connection, referral_id: int) -> Referral | None:
+    """The referral with this id."""
+    row = connection.execute(select(*_COLUMNS).where(referrals.c.id == referral_id)).first()
+    return None if row is None else _referral(row)
+
+
+def count_verified(connection: Connection, referrer_id: int) -> int:
+    """How many friends that count a subscriber brought; what `{referral_count}` shows."""
+    query = select(func.count()).where(
+        referrals.c.referrer_id == referrer_id, referrals.c.state == ReferralState.VERIFIED
+    )
     return int(connection.execute(query).scalar_one())
 
 
-def is_same_person(connection: Connection, subscriber_id: int) -> bool:
-    """Whether another subscriber has the same referral key: one person with two addresses is no friend."""
-    own = select(subscribers.c.referral_key).where(subscribers.c.id == subscriber_id).scalar_subquery()
-    query = select(subscribers.c.id).where(subscribers.c.referral_key == own, subscribers.c.id != subscriber_id)
-    return connection.execute(query.limit(1)).first() is not None
+def count_from_network(connection: Connection, network: str, since: datetime) -> int:
+    """How many were recorded from this network (a hash) after `since`, whoever brought them."""
+    query = select(func.count()).where(referrals.c.network == network, referrals.c.recorded_at > since)
+    return int(connection.execute(query).scalar_one())
+
+
+def due_referrals(connection: Connection, confirmed_by: datetime, limit: int) -> Sequence[Referral]:
+    """Pending ones whose friend confirmed by then, the earliest first: an index holds those alone."""
+    query = (
+        select(*_COLUMNS)
+        .where(
+            referrals.c.state == ReferralState.PENDING,
+            referrals.c.confirmed_at.is_not(None),
+            referrals.c.confirmed_at <= confirmed_by,
+        )
+        .order_by(referrals.c.confirmed_at, referrals.c.id)
+        .limit(limit)
+    )
+    return [_referral(row) for row in connection.execute(query)]
+
+
+def decide_referral(connection: Connection, found: Referral, state: ReferralState, reason: str, now: datetime) -> bool:
+    """Move a referral as it was found to another state; False where it is not as it was found any more."""
+    statement = (
+        update(referrals)
+        .where(
+            referrals.c.id == found.id,
+            referrals.c.state == found.state,
+            referrals.c.referrer_id == found.referrer_id,
+            referrals.c.referred_id == found.referred_id,
+        )
+        .values(state=state, reason=reason, decided_at=now, network=None)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def standing_of_friend(connection: Connection, referred_id: int) -> Friend:
+    """How the friend of a referral stands now."""
+    query = (
+        select(subscribers.c.status, suppressions.c.reason, returns.c.address_key)
+        .outerjoin_from(subscribers, suppressions, suppressions.c.address_key == subscribers.c.address_key)
+        .outerjoin(returns, returns.c.address_key == subscribers.c.address_key)
+        .where(subscribers.c.id == referred_id)
+    )
+    status, reason, coming_back = connection.execute(query).one()
+    held = None if reason is None or coming_back is not None else SuppressionReason(reason)
+    return Friend(SubscriberStatus(status), held)
+
+
+def reject_open(connection: Connection, referred_ids: Collection[int], reason: ReferralReason, now: datetime) -> int:
+    """What has not counted yet of these friends never will; how many."""
+    statement = (
+        update(referrals)
+        .where(referrals.c.referred_id.in_(sorted(referred_ids)), referrals.c.state.in_(_OPEN))
+        .values(state=ReferralState.REJECTED, reason=reason, decided_at=now, network=None)
+    )
+    return connection.execute(statement).rowcount
+
+
+def _referral(row: Any) -> Referral:
+    return Referral(
+        id=row.id,
+        referrer_id=row.referrer_id,
+        referred_id=row.referred_id,
+        state=ReferralState(row.state),
+        reason=row.reason,
+        recorded_at=row.recorded_at,
+        confirmed_at=row.confirmed_at,
+        decided_at=row.decided_at,
+    )

@@ -1,4 +1,4 @@
-"""What only a list of our own brings along: records of erased people, who brought whom, which records were merged.
+"""What only a list of our own brings along: records of erased people, who brought whom and what that earned, merges.
 
 Each is written once; repeating it changes nothing, and nothing that is here already is changed.
 """
@@ -10,13 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.domain.address import address_key
+from worker.domain.milestone import Milestone, Reward, RewardState
+from worker.domain.referral import ReferralState
 from worker.domain.subscriber import SubscriberStatus
 from worker.store.engine import Connection
 from worker.store.instants import to_millis
+from worker.store.known_keys import person_key
+from worker.store.milestones import reach
 from worker.store.rows import encode_rows, rows_source, statement
-from worker.store.tables import subscribers
+from worker.store.tables import known_keys, subscribers
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,14 @@ class ErasedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Referred:
-    """Who was brought by whom, by their ids."""
+    """Who was brought by whom, by their ids. Without a state, as older exports are, whoever is confirmed counts."""
 
     referred_id: int
     referrer_id: int
     recorded_at: datetime
     confirmed_at: datetime | None
+    state: str = ""
+    reason: str = ""
 
 
 def add_erased(connection: Connection, records: Sequence[ErasedRecord]) -> frozenset[str]:
@@ -76,14 +83,19 @@ def ids_of(connection: Connection, names: Collection[str]) -> dict[str, int]:
 
 
 def add_referred(connection: Connection, rows: Sequence[Referred]) -> None:
-    """Record referrals that are known from elsewhere; whoever has one here keeps it."""
+    """Record referrals that are known from elsewhere; whoever has one here keeps it. Earns nothing: it was earned there."""
     if not rows:
         return
-    columns = dict.fromkeys(("referrer_id", "referred_id", "recorded_at", "confirmed_at"), "bigint")
+    columns = dict.fromkeys(("referrer_id", "referred_id", "recorded_at", "confirmed_at", "decided_at"), "bigint")
+    columns |= dict.fromkeys(("referred_key", "state", "reason"), "text")
+    spelled = select(subscribers.c.id, subscribers.c.referral_key).where(
+        subscribers.c.id.in_([one.referred_id for one in rows])
+    )
+    spellings: dict[int, str | None] = {row.id: row.referral_key for row in connection.execute(spelled)}
     names = ", ".join(columns)
     insert = statement(
         f"INSERT INTO referrals ({names}) SELECT {names} FROM {rows_source(connection, columns)} WHERE true"  # noqa: S608
-        " ORDER BY referred_id ON CONFLICT (referred_id) DO NOTHING"
+        " ORDER BY referred_id ON CONFLICT DO NOTHING"
     )
     values = [
         {
@@ -91,10 +103,38 @@ def add_referred(connection: Connection, rows: Sequence[Referred]) -> None:
             "referred_id": one.referred_id,
             "recorded_at": to_millis(one.recorded_at),
             "confirmed_at": None if one.confirmed_at is None else to_millis(one.confirmed_at),
+            "decided_at": _decided(one),
+            "referred_key": person_key(connection, one.referred_id, spellings.get(one.referred_id)),
+            "state": _state(one),
+            "reason": one.reason,
         }
         for one in rows
     ]
     connection.execute(insert, {"rows": encode_rows(values)})
+
+
+def _state(one: Referred) -> str:
+    return one.state or (ReferralState.PENDING if one.confirmed_at is None else ReferralState.VERIFIED).value
+
+
+def _decided(one: Referred) -> int | None:
+    return None if _state(one) == ReferralState.PENDING else to_millis(one.confirmed_at or one.recorded_at)
+
+
+def add_milestones(connection: Connection, subscriber_id: int, milestones: Collection[str], now: datetime) -> None:
+    """What somebody had reached elsewhere, ids as an export writes them: it is not given again."""
+    for written in sorted(milestones):
+        name, _, waits = written.partition(":")
+        state = RewardState.WAITING if waits == RewardState.WAITING else RewardState.GRANTED
+        reach(connection, subscriber_id, Milestone(name, 0, name, Reward()), state, now)
+
+
+def add_known_keys(connection: Connection, subscriber_id: int, keys: Collection[str]) -> None:
+    """Hashes of what somebody was known under before; of use where the secret is the same one."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    rows = [{"key": key, "subscriber_id": subscriber_id} for key in sorted(keys)]
+    if rows:
+        connection.execute(insert(known_keys).values(rows).on_conflict_do_nothing())
 
 
 def merge_into(connection: Connection, subscriber_id: int, target_id: int) -> None:

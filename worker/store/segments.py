@@ -15,6 +15,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from worker.domain.publication import Publication
+from worker.domain.referral import ReferralState
 from worker.domain.segment import (
     BUILT_IN,
     All,
@@ -94,11 +95,11 @@ def where(rule: Rule, now: datetime) -> ColumnElement[bool]:
 
 
 def _brought() -> ColumnElement[int]:
-    """How many confirmed friends a subscriber brought: one look at an index for each row."""
+    """How many friends that count a subscriber brought: one look at an index for each row."""
     return (
         select(func.count())
         .select_from(referrals)
-        .where(referrals.c.referrer_id == subscribers.c.id, referrals.c.confirmed_at.is_not(None))
+        .where(referrals.c.referrer_id == subscribers.c.id, referrals.c.state == ReferralState.VERIFIED)
         .scalar_subquery()
     )
 

@@ -51,6 +51,8 @@ def keep_signup(connection: Connection, new: Signup) -> None:
             address=new.address,
             name=new.name,
             referral_code=new.referral_code,
+            later_code=new.later_code,
+            network=new.network,
             page=new.page,
             asked_at=new.asked_at,
         )
@@ -82,7 +84,17 @@ def count_paused_confirmations(connection: Connection) -> int:
 def take_signup(connection: Connection, signup_id: int) -> Signup | None:
     """Remove a sign-up and return it; None where another job took it. It stays if this transaction does not end well."""
     row = connection.execute(delete(signups).where(signups.c.id == signup_id).returning(*signups.c)).first()
-    return None if row is None else Signup(row.address, row.asked_at, row.name, row.referral_code, row.page)
+    if row is None:
+        return None
+    return Signup(
+        address=row.address,
+        asked_at=row.asked_at,
+        name=row.name,
+        referral_code=row.referral_code,
+        page=row.page,
+        later_code=row.later_code,
+        network=row.network,
+    )
 
 
 def confirmations_of(connection: Connection, subscriber_id: int) -> Asked:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, TextClause, func, literal, select, update
 
 from worker.domain.address import address_key
+from worker.domain.referral_code import as_typed
 from worker.domain.subscriber import Plan, Subscriber, SubscriberStatus, Wants, cut_name
 from worker.store.engine import Connection
 from worker.store.erased import forget_erasure
@@ -40,7 +41,6 @@ __all__ = [
     "update_subscribers",
 ]  # adding has a module of its own
 
-_MISREAD = str.maketrans("ilo", "110")
 _TEXTS = ("name", "plan", "language", "zone", "country", "plan_source", "stripe_id", "referrer", "consent", "wants")
 _TIMES = ("plan_ends_at", "paused_until")
 _NEVER = -(2**62)  # stands for NULL where a time is taken away; a missing one leaves the column alone
@@ -68,8 +68,14 @@ def by_address_key(connection: Connection, key: str) -> Subscriber | None:
 
 
 def by_referral_code(connection: Connection, code: str) -> Subscriber | None:
-    """The subscriber whose referral link carries this code, however it was typed: in capitals, with o for 0."""
-    return _one(connection, subscribers.c.referral_code == code.strip().lower().translate(_MISREAD))
+    """The subscriber whose referral link carries this code, however it was typed: in capitals, with o for 0.
+
+    One that came with an import may itself have capitals; what stands there letter for letter comes first.
+    """
+    for spelling in as_typed(code):
+        if (found := _one(connection, subscribers.c.referral_code == spelling)) is not None:
+            return found
+    return None
 
 
 def by_address_keys(connection: Connection, keys: Collection[str]) -> dict[str, Subscriber]:

@@ -17,6 +17,8 @@ from worker.providers.suppression_lists import SuppressionLists
 from worker.store.engine import Connection, Engine, write
 from worker.store.erased import address_hash, forget_erasure, was_given_up
 from worker.store.forget import keep_out
+from worker.store.known_keys import same_person
+from worker.store.merge_referrals import count_once, reward_once
 from worker.store.operator_changes import add_consent, carry_opt_out, move_address
 from worker.store.subscribers import by_address_key, by_id
 from worker.store.suppressions import reason_for
@@ -26,9 +28,16 @@ from worker.usecases.tell_before_forgetting import tell_before_forgetting
 
 
 def change_address(
-    engine: Engine, old: str, new: str, now: datetime, lists: SuppressionLists | None, *, without_sendgrid: bool = False
+    engine: Engine,
+    old: str,
+    new: str,
+    now: datetime,
+    lists: SuppressionLists | None,
+    *,
+    zone: str = "UTC",
+    without_sendgrid: bool = False,
 ) -> Subscriber:
-    """Give the subscriber with the address `old` the address `new`; they as they are then.
+    """Give the subscriber with the address `old` the address `new`; they as they are then. `zone` is whose days a plan has.
 
     Raises NobodyThere for an address nobody has, UsageError for what is none, BroadsheetError where the new one is another
     subscriber's or must not be mailed.
@@ -47,7 +56,10 @@ def change_address(
         if not move_address(connection, found.id, found.address_key, new.strip()):
             raise _taken()
         if new_key != found.address_key:
-            keep_out(connection, address_key(found.address), now)
+            keep_out(connection, found.id, address_key(found.address), now)
+            person = same_person(connection, found.id)
+            count_once(connection, person, now)
+            reward_once(connection, person, zone, now)
             add_consent(connection, found.id, f"address changed by the operator on {now:%Y-%m-%d}")
         moved = by_id(connection, found.id)
         assert moved is not None  # noqa: S101  this transaction holds the row

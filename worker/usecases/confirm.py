@@ -20,6 +20,7 @@ from worker.store.consent import FORM, Held, ask_return, confirm_pending, held, 
 from worker.store.engine import Connection, Engine, reading, write
 from worker.store.ledger.mailings import get_mailing
 from worker.store.referrals import confirm_referral
+from worker.store.referrers import note_network
 from worker.store.triggers import note_trigger
 from worker.usecases.due import Due
 from worker.usecases.lift_suppressions import TASK, confirmed_by
@@ -43,15 +44,21 @@ def read_standing(engine: Engine, ids: LinkIds) -> tuple[Standing, Subscriber | 
         return _standing(connection, ids, subscriber), subscriber
 
 
-def confirm(engine: Engine, ids: LinkIds, now: datetime, name: str | None = None) -> tuple[Standing, list[Due]]:
+def confirm(
+    engine: Engine, ids: LinkIds, now: datetime, name: str | None = None, network: str = ""
+) -> tuple[Standing, list[Due]]:
     """Press the button; OPEN if this press confirmed. `name` is what they want to be called; None: as it was.
+
+    `network` is the hash of where it was pressed, kept for the day (store/referrers.py).
 
     The jobs are for after the commit: the welcome, or taking them off SendGrid's list.
     """
-    return write(engine, lambda connection: _confirm(connection, ids, now, name))
+    return write(engine, lambda connection: _confirm(connection, ids, now, name, network))
 
 
-def _confirm(connection: Connection, ids: LinkIds, now: datetime, name: str | None) -> tuple[Standing, list[Due]]:
+def _confirm(
+    connection: Connection, ids: LinkIds, now: datetime, name: str | None, network: str
+) -> tuple[Standing, list[Due]]:
     subscriber = hold_surviving(connection, ids.subscriber_id)
     standing = _standing(connection, ids, subscriber)
     if standing is not Standing.OPEN or subscriber is None:
@@ -68,6 +75,7 @@ def _confirm(connection: Connection, ids: LinkIds, now: datetime, name: str | No
             return Standing.CONFIRMED, []
         due = [Due(TASK, 0, KINDS[MailingKind.WELCOME].queue)]
     confirm_referral(connection, subscriber.id, now)
+    note_network(connection, subscriber.id, network, now)
     if name is not None:
         rename(connection, subscriber.id, name)
     return Standing.OPEN, due

@@ -13,6 +13,7 @@ from worker.store.engine import Connection, Engine, reading
 from worker.store.installation import identity
 from worker.store.ledger.frozen import read_editions
 from worker.store.ledger.mailings import get_mailing
+from worker.store.ledger.start import FriendFigures
 from worker.usecases.terms import Terms
 from worker.usecases.watch_restore import look_for_restore
 
@@ -30,9 +31,10 @@ class Desk:
     identity: str
 
     @property
-    def counts_referrals(self) -> bool:
-        """Whether any text says how many friends a reader brought."""
-        return any(writer.counts_referrals for writer in self.writers.values())
+    def friends(self) -> FriendFigures:
+        """What the texts say of the friends a reader brought."""
+        writers = self.writers.values()
+        return FriendFigures(any(one.counts_referrals for one in writers), any(one.counts_rewards for one in writers))
 
     def learn(self, connection: Connection, edition_id: int) -> None:
         """Read the editions again where a batch names one that came after this desk was opened."""
@@ -56,7 +58,14 @@ def open_desk(engine: Engine, provider: Provider, mailing_id: int, terms: Terms)
 
 def _writers(editions: Mapping[int, Edition], mailing: Mailing, terms: Terms) -> dict[int, MergeWriter]:
     return {
-        edition_id: MergeWriter(edition.merge_tags, terms.base_url, terms.signer, mailing.id, mailing.launch_id)
+        edition_id: MergeWriter(
+            edition.merge_tags,
+            terms.base_url,
+            terms.signer,
+            mailing.id,
+            mailing.launch_id,
+            terms.publication.referral.milestones,
+        )
         for edition_id, edition in editions.items()
     }
 

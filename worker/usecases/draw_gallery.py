@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import quote
 
 from worker import sources
+from worker.domain.milestone import Milestone
 from worker.domain.publication import Publication
 from worker.errors import SourceError
 from worker.render.gallery import Room, gallery_page
@@ -35,7 +37,7 @@ def draw_gallery(project: Path) -> tuple[str, list[str]]:
     def picture(address: str) -> str:
         return read_picture(project, file_name(address)) or _blank(address)
 
-    page = gallery_page(rooms, publication.name, _filled, picture)
+    page = gallery_page(rooms, publication.name, partial(_filled, milestones=publication.referral.milestones), picture)
     return page, [room.problem for room in rooms if room.problem]
 
 
@@ -51,8 +53,8 @@ def _room(project: Path, name: str, kind: BlockKind, publication: Publication, t
     return Room(name, usage, kind.summary, source, made)
 
 
-def _filled(one: Specimen) -> str:
-    return fill_in(one.edition, SAMPLE, _NOBODY, FACTS.base_url)["html"]
+def _filled(one: Specimen, milestones: Sequence[Milestone]) -> str:
+    return fill_in(one.edition, SAMPLE, _NOBODY, FACTS.base_url, milestones)["html"]
 
 
 def _blank(address: str) -> str:

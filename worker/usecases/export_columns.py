@@ -19,11 +19,16 @@ from worker.domain.subscriber import Plan, Subscriber, SubscriberStatus
 COLUMNS: tuple[str, ...] = (
     *("address", "name", "status", "plan", "plan_source", "plan_ends_at", "tags", "language", "zone", "country"),
     *("joined_at", "confirmed_at", "unsubscribed_at", "erased_at", "source", "consent", "stripe_id", "referrer"),
-    *("wants", "paused_until", "referral_code", "referred_by", "referred_at", "referral_confirmed_at", "merged_into"),
+    *("wants", "paused_until", "referral_code", "referred_by", "referred_at", "referral_confirmed_at"),
+    *("referral_state", "referral_reason", "milestones", "known_keys", "merged_into"),
     *("suppressed", "suppressed_at", "suppression_evidence", "hashed_under"),
 )
 SUPPRESSED = "suppressed"  # the status of an address that is nobody's
-_ERASED_COLUMNS = frozenset({"status", "joined_at", "erased_at", "referral_code", "merged_into"})
+#: An erased friend still counts for who brought them, and an erased reader is not rewarded twice.
+_ERASED_COLUMNS = frozenset(
+    {"status", "joined_at", "erased_at", "referral_code", "merged_into", "milestones", "known_keys"}
+    | {"referred_by", "referred_at", "referral_confirmed_at", "referral_state", "referral_reason"}
+)
 _OF_SUBSCRIBER = frozenset(column.name for column in fields(Subscriber)) & frozenset(COLUMNS)
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r\n]")
@@ -65,11 +70,9 @@ def entry_values(entry: ListEntry, now: datetime) -> dict[str, Any]:
         ended = person.plan_ends_at is not None and person.plan_ends_at <= now
         values["plan"] = (Plan.FREE if ended else person.plan).value
         values["merged_into"] = entry.merged_into
+        values |= _referral_values(entry)
         if person.status is SubscriberStatus.ERASED:
             return {name: value if name in _ERASED_COLUMNS else "" for name, value in values.items()}
-        values["referred_by"] = entry.referred_by
-        values["referred_at"] = write_moment(entry.referred_at)
-        values["referral_confirmed_at"] = write_moment(entry.referral_confirmed_at)
     if kept is not None:
         values["suppressed"] = kept.reason.value
         values["suppressed_at"] = write_moment(kept.at)
@@ -77,6 +80,18 @@ def entry_values(entry: ListEntry, now: datetime) -> dict[str, Any]:
         if person is None:
             values |= {"address": kept.address_key, "status": SUPPRESSED, "hashed_under": entry.hashed_under}
     return values
+
+
+def _referral_values(entry: ListEntry) -> dict[str, Any]:
+    return {
+        "referred_by": entry.referred_by,
+        "referred_at": write_moment(entry.referred_at),
+        "referral_confirmed_at": write_moment(entry.referral_confirmed_at),
+        "referral_state": entry.referral_state,
+        "referral_reason": entry.referral_reason,
+        "milestones": list(entry.milestones),
+        "known_keys": list(entry.known_keys),
+    }
 
 
 def csv_cells(values: dict[str, Any]) -> list[str]:

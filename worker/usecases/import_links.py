@@ -6,12 +6,13 @@ Only then is everybody here whom a row can name. It links by address, so a code 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
 from worker.domain.address import address_key
 from worker.store.engine import Connection, Engine, write
-from worker.store.restore import Referred, add_referred, ids_of, merge_into
+from worker.store.restore import Referred, add_known_keys, add_milestones, add_referred, ids_of, merge_into
 from worker.usecases.import_rows import RowKind, SubscriberRow
 from worker.usecases.read_list import open_list
 
@@ -41,7 +42,10 @@ def _link(connection: Connection, rows: Sequence[SubscriberRow]) -> None:
             continue
         referrer, target = ids.get(_usable(links.referred_by)), ids.get(_usable(links.merged_into))
         if referrer is not None and referrer != own and links.referred_at is not None:
-            referred.append(Referred(own, referrer, links.referred_at, links.referral_confirmed_at))
+            moments = (links.referred_at, links.referral_confirmed_at)
+            referred.append(Referred(own, referrer, *moments, links.referral_state, links.referral_reason))
+        add_milestones(connection, own, links.milestones, links.referred_at or datetime.now(UTC))
+        add_known_keys(connection, own, links.known_keys)
         if target is not None:
             merge_into(connection, own, target)
     add_referred(connection, referred)

@@ -25,12 +25,19 @@ class RowKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Whom a row names besides the person it is about: an address, or the code of somebody erased; empty for nobody."""
+    """Whom a row names besides the person it is about: an address, or the code of somebody erased; empty for nobody.
+
+    `milestones` and `known_keys` are what the person reached, and hashes of addresses they had, as an export wrote them.
+    """
 
     referred_by: str = ""
     referred_at: datetime | None = None
     referral_confirmed_at: datetime | None = None
     merged_into: str = ""
+    referral_state: str = ""
+    referral_reason: str = ""
+    milestones: frozenset[str] = frozenset()
+    known_keys: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)  # not frozen, which would double what a row costs; nobody changes one

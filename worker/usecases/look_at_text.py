@@ -19,7 +19,8 @@ from worker.render.layout import Templates
 from worker.render.links import Signer
 from worker.sources.texts import excerpt, list_text_names, read_named_text
 from worker.store.engine import Engine, reading
-from worker.store.referrals import count_confirmed_referrals
+from worker.store.milestones import earned_among
+from worker.store.referrals import count_verified
 from worker.store.subscribers import by_address_key
 from worker.usecases.edition_cache import EditionCache
 from worker.usecases.find_problems import find_problems
@@ -81,7 +82,7 @@ def _rendered(glass: Glass, name: str, recipient: Recipient, now: datetime) -> d
     found = find_problems(glass.engine, text, publication, templates, facts, message, glass.cache)
     editions = {}
     for plan, edition in made.items():
-        filled = fill_in(edition, recipient, glass.signer, glass.base_url)
+        filled = fill_in(edition, recipient, glass.signer, glass.base_url, publication.referral.milestones)
         editions[plan.value] = {**filled, "html_bytes": len(filled["html"].encode())}
     return {
         "sender": publication.author,
@@ -98,8 +99,9 @@ def find_reader(engine: Engine, address: str) -> tuple[Subscriber, Recipient] | 
         found = by_address_key(connection, key)
         if found is None:
             return None
-        brought = count_confirmed_referrals(connection, found.id)
-    return found, Recipient(0, found.id, found.address, found.name, found.referral_code, brought)
+        brought, reached = count_verified(connection, found.id), earned_among(connection, [found.id])
+    reader = (found.id, found.address, found.name, found.referral_code)
+    return found, Recipient(0, *reader, brought, ",".join(sorted(reached)))
 
 
 def _reader(engine: Engine, address: str) -> tuple[Subscriber | None, Recipient]:

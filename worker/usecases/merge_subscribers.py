@@ -16,7 +16,8 @@ from worker.store.followups.merging import merge_enrollments
 from worker.store.forget import forget
 from worker.store.grants import merge_grants
 from worker.store.ledger.merge import merge_deliveries, merge_steps
-from worker.store.merge import merge_consent, merge_launches, merge_referrals, merge_tags, point_to
+from worker.store.merge import merge_consent, merge_launches, merge_tags, point_to
+from worker.store.merge_referrals import merge_referrals, merge_rewards
 from worker.store.operator_changes import add_consent
 from worker.store.referrals import confirm_referral
 from worker.usecases.find_subscriber import find_subscriber, hold_subscribers, typed_key
@@ -56,7 +57,8 @@ def merge_subscribers(
         _require_mailable(connection, ends, stays)
         stands_for = address_hash(connection).of(ends.address_key)
         merge_tags(connection, ends.id, stays.id)
-        merge_referrals(connection, ends.id, stays.id)
+        merge_referrals(connection, ends.id, stays.id, now)
+        merge_rewards(connection, ends.id, stays.id, zone, now)
         merge_launches(connection, ends.id, stays.id)
         merge_grants(connection, ends.id, stays.id, zone, now)
         merge_consent(connection, ends.id, stays.id, now)

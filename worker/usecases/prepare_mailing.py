@@ -16,6 +16,7 @@ from worker.domain.subscriber import Plan
 from worker.errors import SourceError
 from worker.render.edition import Facts
 from worker.render.layout import Templates
+from worker.sources.notices import FOR_A_FRIEND
 from worker.store.engine import Engine, reading
 from worker.store.segments import audience_rule
 from worker.store.subscribers import count_confirmed
@@ -65,7 +66,7 @@ def find_text(project: Path, source: str) -> tuple[Issue, str]:
     if kind == "issue":
         return sources.read_issue(project, name), "issue"
     if kind == "notice":
-        return sources.read_notice(project, name), name
+        return sources.read_notice(project, name), name.removesuffix(FOR_A_FRIEND)
     sequence, _, step_id = name.partition("/")
     for step in sources.read_steps(project, sequence):
         if step.id == step_id:

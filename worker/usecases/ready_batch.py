@@ -41,7 +41,7 @@ def make_ready(desk: Desk) -> ReadyBatch | None:
                 batch = claim_batch(connection, desk.mailing.id, desk.terms.lease_millis)
                 if batch is not None:
                     desk.learn(connection, batch.edition_id)
-                    owed = read_owed(connection, batch, desk.mailing, count_referrals=desk.counts_referrals)
+                    owed = read_owed(connection, batch, desk.mailing, friends=desk.friends)
                 elif not has_claimable(connection, desk.mailing.id):
                     return None
             if batch is not None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from worker.domain.delivery import Recipient
 from worker.domain.edition import Edition
 from worker.domain.issue import Issue
+from worker.domain.milestone import Milestone
 from worker.domain.publication import Publication
 from worker.domain.subscriber import Plan
 from worker.render.edition import Facts, Scene, mjml_of, parse, render_both
@@ -39,7 +41,7 @@ def render_files(
     written = []
     scenes = {plan: Scene(issue, publication, facts, plan) for plan in Plan}
     for plan, edition in render_both(tree, scenes, templates, message).items():
-        filled = fill_in(edition, recipient, signer, facts.base_url)
+        filled = fill_in(edition, recipient, signer, facts.base_url, publication.referral.milestones)
         facts_of = _facts(edition, filled)
         (folder / f"{plan}.html").write_text(filled["html"], encoding="utf-8")
         (folder / f"{plan}.txt").write_text(filled["text"], encoding="utf-8")
@@ -51,10 +53,12 @@ def render_files(
     return written
 
 
-def fill_in(edition: Edition, recipient: Recipient, signer: Signer, base_url: str) -> dict[str, str]:
+def fill_in(
+    edition: Edition, recipient: Recipient, signer: Signer, base_url: str, milestones: Sequence[Milestone] = ()
+) -> dict[str, str]:
     """Subject, preheader, HTML and text as this recipient would read them."""
     launch = "sample" if any(tag.name == "apply_link" for tag in edition.merge_tags) else None
-    values, _ = MergeWriter(edition.merge_tags, base_url, signer, 0, launch).write(recipient)
+    values, _ = MergeWriter(edition.merge_tags, base_url, signer, 0, launch, milestones).write(recipient)
     parts = {"subject": edition.subject, "preheader": edition.preheader, "html": edition.html, "text": edition.text}
     for tag, value in json.loads(values).items():
         parts = {name: part.replace(tag, value) for name, part in parts.items()}

@@ -8,11 +8,12 @@ takes: there is nothing yet that it could depend on.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 from worker.domain.address import address_key
 from worker.domain.mailing import Queue
-from worker.domain.signup import ADDRESS_CHARS, Signup, SignupLimits, blind, window
+from worker.domain.signup import ADDRESS_CHARS, Signup, SignupLimits, blind, network_name, window
 from worker.logs import say
 from worker.store.engine import Connection, Engine, write
 from worker.store.signups import count, keep_signup
@@ -52,7 +53,7 @@ def sign_up(engine: Engine, new: Signup, network: str, secret: str, limits: Sign
             return "too many from one network in an hour"
         if count(connection, blind(secret, "all", ""), window(new.asked_at, DAY)) > limits.per_day:
             return "too many in a day"
-        keep_signup(connection, new)
+        keep_signup(connection, replace(new, network=network_name(secret, network, new.asked_at)))
         return ""
 
     over = write(engine, keep)

@@ -114,7 +114,7 @@ def _start(desk: Desk, ready: ReadyBatch) -> _Begun | Round | Wait | Part:
             desk.terms.lease_millis,
             _now(),
             owed=ready.owed,
-            count_referrals=desk.counts_referrals,
+            friends=desk.friends,
         )
         if started is None:
             release_claim(connection, ready.batch)

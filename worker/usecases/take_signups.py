@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from worker.domain.mailing import KINDS, MailingKind, Queue
+from worker.domain.milestone import ReferralRules
 from worker.domain.signup import Signup, SignupLimits, blind, window
 from worker.domain.subscriber import Subscriber, SubscriberStatus
 from worker.domain.suppression import OWN_WORD
@@ -27,6 +28,7 @@ from worker.logs import say
 from worker.store.consent import FORM, ask_anew, held
 from worker.store.engine import Connection, Engine, reading, write, writing
 from worker.store.ledger.mailings import NewAddressee, NewMailing, create_mailing
+from worker.store.referrers import forget_networks, note_network
 from worker.store.signups import (
     Asked,
     any_signup_waits,
@@ -39,7 +41,7 @@ from worker.store.signups import (
 )
 from worker.store.subscribers import NewSubscriber, add_subscriber
 from worker.usecases.due import Due
-from worker.usecases.record_referral import credit_referrer
+from worker.usecases.record_referral import NO_RULES, credit_referrer
 from worker.usecases.sign_up import DAY, TASK
 
 log = logging.getLogger("broadsheet.signups")
@@ -69,13 +71,15 @@ def _held_up(connection: Connection) -> bool:
     return count_paused_confirmations(connection) >= PAUSED_ENOUGH
 
 
-def take_signups(engine: Engine, desk: SignupDesk, now: datetime) -> list[Due]:
+def take_signups(engine: Engine, desk: SignupDesk, now: datetime, rules: ReferralRules = NO_RULES) -> list[Due]:
     """Take those that wait; returns the confirmations to plan, and this job again where more wait than one takes."""
     with reading(engine) as connection:
         waiting = [] if _held_up(connection) else waiting_signups(connection, AT_ONCE)
-    made = [write(engine, partial(_take, desk=desk, signup_id=signup_id, now=now)) for signup_id in waiting]
+    take = partial(_take, desk=desk, now=now, rules=rules)
+    made = [write(engine, partial(take, signup_id=signup_id)) for signup_id in waiting]
     with writing(engine) as connection:
         forget_counts(connection, now - _KEPT)
+        forget_networks(connection, now - _KEPT)
         more = signups_due(connection)
     if waiting:
         say(log, logging.INFO, "sign-ups taken", taken=len(waiting), asked=sum(one is not None for one in made))
@@ -83,14 +87,17 @@ def take_signups(engine: Engine, desk: SignupDesk, now: datetime) -> list[Due]:
     return [*(Due("plan_mailing", one, queue) for one in made if one is not None), *more]
 
 
-def _take(connection: Connection, desk: SignupDesk, signup_id: int, now: datetime) -> int | None:
+def _take(connection: Connection, desk: SignupDesk, signup_id: int, now: datetime, rules: ReferralRules) -> int | None:
     """Take one sign-up; the id of its confirmation, if there is one to send."""
     signup = take_signup(connection, signup_id)
     if signup is None:
         return None
     subscriber, is_new = _subscriber(connection, signup, now)
-    if subscriber.status is SubscriberStatus.PENDING and signup.referral_code:
-        credit_referrer(connection, signup.referral_code, subscriber.id, now)
+    if subscriber.status is SubscriberStatus.PENDING:
+        codes = [code for code in (signup.referral_code, signup.later_code) if code]
+        if codes:
+            credit_referrer(connection, codes, subscriber.id, now, rules, signup.network)
+        note_network(connection, subscriber.id, signup.network, now)
     if not _may_be_asked(connection, subscriber, now):
         return None
     if subscriber.status is SubscriberStatus.PENDING and not is_new:

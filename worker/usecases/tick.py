@@ -1,4 +1,4 @@
-"""One tick of the clock: end plans, sweep, advance the follow-ups, raise alerts, and derive from the ledger what is due.
+"""One tick of the clock: end plans, sweep, verify referrals, advance the follow-ups, raise alerts, and derive from the ledger what is due.
 
 Everything here is a conditional update or a unique key, so ticking twice, on two hosts, changes nothing.
 """
@@ -29,6 +29,7 @@ from worker.usecases.review_pace import in_turn, review_blocks
 from worker.usecases.stage_mailing import decide_uncertain
 from worker.usecases.sync_suppressions import sync_due
 from worker.usecases.take_signups import signups_due
+from worker.usecases.verify_referrals import verify_referrals
 
 
 def tick(
@@ -56,6 +57,7 @@ def tick(
         decide_late(connection, at, content.publication.late.grace)
         sweep(connection, at)
         decide_uncertain(connection, at, pace.steady(at))  # also what was swept just now
+    verify_referrals(engine, content.publication.referral, content.publication.slot.zone, at)
     advance_followups(engine, content, at, batch_size)
     raise_alerts(engine, alert_address, at)
     review_blocks(engine, pace, batch_size)

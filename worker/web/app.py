@@ -1,6 +1,7 @@
 """Makes the Flask application. Owns what holds for every answer: headers, errors, the log line, the limit on size.
 
-No cookie is ever set, so there is no session to forge: a reader is known by a signed link, an operator by a login.
+There is no session to forge: a reader is known by a signed link, an operator by a login. The one cookie there is says whose
+link a visitor followed first (attribution.py), and lets nobody do anything.
 """
 
 from __future__ import annotations

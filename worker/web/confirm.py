@@ -10,6 +10,7 @@ from worker.domain.subscriber import NAME_LIMIT, cut_name
 from worker.render.links import Purpose
 from worker.usecases.confirm import Standing, confirm, read_standing
 from worker.web.site import SUBSCRIBE, Site
+from worker.web.subscribe import seen_network
 
 
 def ask(site: Site, token: str) -> ResponseReturnValue:
@@ -25,7 +26,7 @@ def press(site: Site, token: str) -> ResponseReturnValue:
     ids = site.read(token, Purpose.CONFIRM)
     typed = request.form.get("name")
     name = None if typed is None else cut_name(one_line(typed, 2 * NAME_LIMIT))
-    standing, due = confirm(site.context.engine, ids, site.now(), name)
+    standing, due = confirm(site.context.engine, ids, site.now(), name, seen_network(site))
     site.offer(due)
     return _page(site, standing, ids.subscriber_id, asks=False)
 

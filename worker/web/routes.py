@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flask.typing import ResponseReturnValue
 
-from worker.web import apply, confirm, health, home, leave, manage, ops, recommend, subscribe, webhook
+from worker.web import apply, confirm, friends, health, home, leave, manage, ops, recommend, subscribe, webhook
 
 View = Callable[..., ResponseReturnValue]
 
@@ -34,6 +34,9 @@ ROUTES: tuple[Route, ...] = (
     Route("choose", ("POST",), "/m/<token>", manage.choose),
     Route("confirm_page", ("GET",), "/c/<token>", confirm.ask),
     Route("confirm", ("POST",), "/c/<token>", confirm.press),
+    Route("friends_page", ("GET",), "/f/<token>", friends.show),
+    Route("friends", ("POST",), "/f/<token>", friends.choose),
+    Route("reward_file", ("GET",), "/f/<token>/<milestone_id>", friends.fetch),
     Route("apply_page", ("GET",), "/a/<token>", apply.ask),
     Route("apply", ("POST",), "/a/<token>", apply.apply),
     # anybody

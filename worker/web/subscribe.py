@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 
 from flask import request
 from flask.typing import ResponseReturnValue
+from flask.wrappers import Response
 
-from worker.domain.signup import CODE_CHARS, PAGE_CHARS, Signup, client_network, one_line, read_networks
+from worker.domain.signup import CODE_CHARS, PAGE_CHARS, Signup, client_network, network_name, one_line, read_networks
 from worker.domain.subscriber import cut_name
 from worker.render.signup_form import TRAP
 from worker.usecases.sign_up import check_address, sign_up
+from worker.web.attribution import keep_code, kept_code, reader_of
 from worker.web.site import SUBSCRIBE, Site
 
 _PEER_CHARS = 1_000  # of an X-Forwarded-For, from its end
@@ -23,7 +25,11 @@ _PEER_CHARS = 1_000  # of an X-Forwarded-For, from its end
 
 def ask(site: Site) -> ResponseReturnValue:
     """The form. `?r=` is the code of the reader who recommended it."""
-    return form_page(site, request.args.get("r", ""))
+    code = one_line(request.args.get("r", ""), CODE_CHARS)
+    answer = form_page(site, code)
+    if (referrer := reader_of(site, code)) is not None:
+        keep_code(site, answer, referrer.referral_code)
+    return answer
 
 
 def subscribe(site: Site) -> ResponseReturnValue:
@@ -37,11 +43,13 @@ def subscribe(site: Site) -> ResponseReturnValue:
         address = check_address(written)
     except ValueError as wrong:
         return form_page(site, code, written=one_line(written, 320), wrong=str(wrong), status=400)
+    first = kept_code(site)  # the link that was followed first counts, whatever page the form stood on
     new = Signup(
         address=address,
         asked_at=site.now(),
         name=cut_name(one_line(form.get("name", ""), 200)),
-        referral_code=code,
+        referral_code=first or code,
+        later_code=code if first else "",
         page=_page(site),
     )
     desk = site.context.signup_desk
@@ -50,9 +58,19 @@ def subscribe(site: Site) -> ResponseReturnValue:
 
 
 def form_page(
-    site: Site, code: str, *, written: str = "", wrong: str = "", status: int = 200, referrer: str | None = None
-) -> ResponseReturnValue:
-    """A page with the form; `referrer` is the first name of who recommends it (may be empty), None without one."""
+    site: Site,
+    code: str,
+    *,
+    written: str = "",
+    wrong: str = "",
+    status: int = 200,
+    referrer: str | None = None,
+    broken: str = "",
+) -> Response:
+    """A page with the form; `referrer` is the first name of who recommends it (may be empty), None without one.
+
+    `broken`: a link was followed that is `mistyped`, or `unknown`.
+    """
     return site.page(
         "subscribe.html",
         status,
@@ -60,6 +78,7 @@ def form_page(
         written=written,
         wrong=wrong,
         referrer=referrer,
+        broken=broken,
         trap=TRAP,
         action=SUBSCRIBE,
     )
@@ -83,6 +102,11 @@ def _quiet(address: str) -> str:
     except ValueError:
         return ""
     return address
+
+
+def seen_network(site: Site) -> str:
+    """The name, for today, of the network a request came from; empty where there is no telling."""
+    return network_name(site.context.signup_desk.secret, _network(site), site.now())
 
 
 def _network(site: Site) -> str:

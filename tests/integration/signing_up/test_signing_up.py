@@ -212,7 +212,7 @@ def test_a_friends_code_travels_with_the_form_and_counts_once_they_confirm(post)
     with writing(post.context.engine) as connection:
         referrer = make_subscriber(connection, name="Noor Haddad", address="noor@example.com")
     page = post.client.get(f"/r/{referrer.referral_code}").text
-    assert "Noor recommends" in page
+    assert "A reader recommends" in page
     assert f'name="r" value="{referrer.referral_code}"' in page
     assert (
         f'name="r" value="{referrer.referral_code}"' in post.client.get(f"/subscribe?r={referrer.referral_code}").text

@@ -20,6 +20,7 @@ from tests.support.ledger import (
     start,
 )
 from tests.support.makers import NOW, make_subscriber, make_suppression
+from tests.support.referring import verify
 from worker.domain.event import Event, EventType
 from worker.domain.mailing import MailingKind
 from worker.domain.signup import Signup
@@ -34,7 +35,7 @@ from worker.store.launches import convert, mute
 from worker.store.ledger.mailings import NewAddressee, get_mailing
 from worker.store.ledger.settle import settle_accepted, settle_uncertain
 from worker.store.ledger.start import read_owed
-from worker.store.referrals import add_referral, confirm_referral, count_confirmed_referrals
+from worker.store.referrals import add_referral, confirm_referral, count_verified
 from worker.store.signups import keep_signup
 from worker.store.subscribers import NewSubscriber, add_subscriber, by_address_key, by_id, set_status
 from worker.store.suppressions import lift, reason_for, suppress
@@ -189,11 +190,12 @@ def test_everybody_else_keeps_everything(engine, ana):
         make_suppression(connection, "someone@example.com", "bounced")
         before = by_id(connection, other.id)
     mailing_id = planned_mailing(engine)
+    verify(engine)
     erase(engine)
     with reading(engine) as connection:
         assert by_id(connection, other.id) == before
         assert reason_for(connection, "someone@example.com") == "bounced"
-        assert count_confirmed_referrals(connection, ana.id) == 1  # the number stays, with nobody behind it
+        assert count_verified(connection, ana.id) == 1  # the number stays, with nobody behind it
     assert counts(engine, mailing_id).by_state["pending"] == 4
 
 

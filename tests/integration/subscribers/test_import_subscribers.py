@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.importing import load, load_file
 from tests.support.makers import NOW, make_subscriber, make_suppression
+from tests.support.referring import verify
 from worker.domain.calendar import wall_time
 from worker.domain.plan import day_after
 from worker.domain.subscriber import Plan, SubscriberStatus
@@ -14,7 +15,7 @@ from worker.domain.suppression import SuppressionReason
 from worker.errors import SourceError
 from worker.store.engine import reading, writing
 from worker.store.grants import NewGrant, give, read_grants
-from worker.store.referrals import add_referral, count_confirmed_referrals
+from worker.store.referrals import add_referral, count_verified
 from worker.store.subscribers import by_address_key, by_id, count_confirmed
 from worker.store.suppressions import reason_for
 from worker.usecases.end_plans import end_due_plans
@@ -183,8 +184,9 @@ def test_a_pending_subscriber_is_confirmed_only_by_a_row_that_says_so(engine):
     assert find(engine, friend.address_key).status == "pending"
     assert load(engine, "address,status", f"{friend.address},confirmed").counts == {"changed": 1}
     assert find(engine, friend.address_key).status == "confirmed"
+    verify(engine)
     with reading(engine) as connection:
-        assert count_confirmed_referrals(connection, referrer.id) == 1
+        assert count_verified(connection, referrer.id) == 1
 
 
 def test_of_two_rows_for_one_address_the_later_finds_what_the_earlier_wrote(engine):

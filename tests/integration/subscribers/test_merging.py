@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from tests.support.everything import where_it_stands
 from tests.support.ledger import EDITIONS, check_invariants, claim, counts, make_mailing, plan, start
 from tests.support.makers import JOINED, NOW, make_subscriber, make_suppression
+from tests.support.referring import verify
 from tests.support.staging import open_id, recall_cancelled
 from worker.domain.plan import PlanState
 from worker.domain.segment import HasTag
@@ -25,7 +26,7 @@ from worker.store.ledger.start import skip_deliveries
 from worker.store.referrals import (
     add_referral,
     confirm_referral,
-    count_confirmed_referrals,
+    count_verified,
     referral_of,
 )
 from worker.store.subscribers import by_address_key, by_id
@@ -297,9 +298,10 @@ def test_friends_go_along_nobody_has_brought_themself_and_nobody_counts_twice(en
             add_referral(connection, referrer.id, friend.id, NOW)
             confirm_referral(connection, friend.id, NOW)
     merge(engine)
+    verify(engine)
     with reading(engine) as connection:
-        assert count_confirmed_referrals(connection, stays.id) == 3
-        assert count_confirmed_referrals(connection, ends.id) == 0
+        assert count_verified(connection, stays.id) == 3
+        assert count_verified(connection, ends.id) == 0
         assert referral_of(connection, stays.id) is None
 
 
@@ -313,11 +315,12 @@ def test_of_two_who_brought_the_same_person_the_earlier_keeps_the_credit(engine,
         add_referral(connection, second.id, stays.id, NOW - timedelta(days=3))
         confirm_referral(connection, stays.id, NOW - timedelta(days=2))
     merge(engine)
+    verify(engine)
     with reading(engine) as connection:
         found = referral_of(connection, stays.id)
         assert (found.referrer_id, found.confirmed_at) == (first.id, NOW - timedelta(days=2))
-        assert count_confirmed_referrals(connection, first.id) == 1
-        assert same or count_confirmed_referrals(connection, second.id) == 0
+        assert count_verified(connection, first.id) == 1
+        assert same or count_verified(connection, second.id) == 0
 
 
 def test_launches_one_record_applied_to_or_muted_are_so_for_both(engine):

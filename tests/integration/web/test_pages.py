@@ -1,4 +1,4 @@
-"""What holds for every page: headers, no cookie, no script, no token in the log; and the pages anybody may open."""
+"""What holds for every page: headers, cookies, no script, no token in the log; and the pages anybody may open."""
 
 import logging
 
@@ -10,6 +10,8 @@ from worker.errors import SettingsError
 from worker.logs import JsonLines
 from worker.store.clock_lease import note_tick
 from worker.store.engine import reading, writing
+from worker.store.referrers import set_named
+from worker.store.subscribers import by_referral_code
 from worker.store.tables import referrals, subscribers
 from worker.web.app import BODY_LIMIT, create_app
 
@@ -36,7 +38,7 @@ def paths(context, signer):
     }
 
 
-def test_every_answer_carries_the_headers_and_no_cookie(client, paths):
+def test_every_answer_carries_the_headers_and_only_a_readers_public_link_a_cookie(client, paths):
     for name, path in paths.items():
         headers = client.get(path).headers
         assert "default-src 'none'" in headers["Content-Security-Policy"], name
@@ -44,7 +46,7 @@ def test_every_answer_carries_the_headers_and_no_cookie(client, paths):
         assert headers["X-Content-Type-Options"] == "nosniff", name
         assert headers["Referrer-Policy"] == "no-referrer", name
         assert headers["Cache-Control"] == "no-store", name
-        assert "Set-Cookie" not in headers, name
+        assert ("Set-Cookie" in headers) is (name == "recommend"), name
         assert ("X-Robots-Tag" in headers) is (name != "home"), name
 
 
@@ -87,16 +89,25 @@ def test_a_bug_is_logged_without_the_path_and_the_message(make_context, sqlite_u
     assert "no such table" not in lines
 
 
-def test_a_referral_page_shows_a_first_name_and_sets_nothing(context, client, paths):
+def agree_to_be_named(context, code):
+    with writing(context.engine) as connection:
+        set_named(connection, by_referral_code(connection, code).id, True, NOW)
+
+
+def test_a_referral_page_names_nobody_who_has_not_agreed_and_counts_nothing(context, client, paths):
     answer = client.get(paths["recommend"])
-    assert "Ada recommends" in answer.text
-    assert "Moreno" not in answer.text
-    assert "ada@example.com" not in answer.text
+    assert "A reader recommends" in answer.text
+    for word in ("Ada", "Moreno", "ada@example.com"):
+        assert word not in answer.text
     with reading(context.engine) as connection:
         assert connection.execute(select(referrals)).all() == []
 
 
-def test_a_referral_page_does_not_name_somebody_who_left(context, client, paths):
+def test_a_referral_page_shows_the_first_name_of_who_agreed_until_they_leave(context, client, paths):
+    agree_to_be_named(context, paths["recommend"][3:])
+    page = client.get(paths["recommend"]).text
+    assert "Ada recommends" in page
+    assert "Moreno" not in page
     client.post(paths["leave"])
     assert "Ada" not in client.get(paths["recommend"]).text
 
@@ -104,16 +115,26 @@ def test_a_referral_page_does_not_name_somebody_who_left(context, client, paths)
 def test_a_name_with_markup_is_shown_as_text(context, client):
     with writing(context.engine) as connection:
         reader = make_subscriber(connection, name="<img/src=x> Smith")
+    agree_to_be_named(context, reader.referral_code)
     page = client.get(f"/r/{reader.referral_code}").text
     assert "&lt;img/src=x&gt; recommends" in page
     assert "<img" not in page
 
 
 @pytest.mark.parametrize("code", ["nobodys", "%00", "%F0%9F%92%A9", "x" * 3000])
-def test_an_unknown_referral_code_is_a_page_that_says_so(client, code):
+def test_a_link_that_is_nobodys_says_so_and_lets_people_subscribe_all_the_same(client, code):
     answer = client.get(f"/r/{code}")
     assert answer.status_code == 404
-    assert "no such page" in answer.text
+    assert "It leads to nobody" in answer.text
+    assert 'name="address"' in answer.text
+    assert 'name="r"' not in answer.text
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_a_mistyped_link_is_told_from_one_that_is_nobodys(client, paths):
+    code = paths["recommend"][3:]
+    swapped = code[1] + code[0] + code[2:] if code[0] != code[1] else code[:-1] + ("0" if code[-1] != "0" else "1")
+    assert "mistyped" in client.get(f"/r/{swapped}").text
 
 
 def test_a_wrong_method_and_a_huge_body_get_pages_too(client):

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import struct
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -32,6 +32,7 @@ def test_ids_come_back_from_every_kind_of_link(subscriber_id, mailing_id):
         (SIGNER.unsubscribe_path(subscriber_id, mailing_id), Purpose.UNSUBSCRIBE),
         (SIGNER.manage_path(subscriber_id, mailing_id), Purpose.MANAGE),
         (SIGNER.confirm_path(subscriber_id, mailing_id), Purpose.CONFIRM),
+        (SIGNER.friends_path(subscriber_id, mailing_id), Purpose.FRIENDS),
     ):
         assert path.startswith(f"/{purpose}/")
         assert SIGNER.read(token(path), purpose) == LinkIds(subscriber_id, mailing_id)
@@ -67,6 +68,7 @@ def test_a_link_serves_its_own_purpose_only(number, made_for, read_for):
         Purpose.CONFIRM: SIGNER.confirm_path(number, 5),
         Purpose.APPLY: SIGNER.apply_path(number, "autumn"),
         Purpose.UNDO: SIGNER.undo_path(number, LEFT_AT),
+        Purpose.FRIENDS: SIGNER.friends_path(number, 5),
     }[made_for]
     if made_for is read_for:
         assert SIGNER.read(token(made), read_for).subscriber_id == number
@@ -115,6 +117,7 @@ def test_what_an_earlier_secret_signed_is_read_and_the_newest_signs():
         (SIGNER.unsubscribe_path(7, 8), Purpose.UNSUBSCRIBE),
         (SIGNER.manage_path(7, 8), Purpose.MANAGE),
         (SIGNER.confirm_path(7, 8), Purpose.CONFIRM),
+        (SIGNER.friends_path(7, 8), Purpose.FRIENDS),
     ):
         assert newest.read(token(path), purpose) == LinkIds(7, 8)
     made = newest.unsubscribe_path(7, 8)
@@ -151,3 +154,29 @@ def test_a_launch_id_that_does_not_fit_is_an_error(launch_id):
 
 def test_a_referral_link_is_the_code_alone():
     assert referral_path("k7Qx2") == "/r/k7Qx2"
+
+
+NOW = datetime(2026, 11, 16, 8, 0, tzinfo=UTC)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40))
+def test_a_browser_gives_back_the_code_it_was_given(code):
+    assert SIGNER.read_code_cookie(SIGNER.code_cookie(code, NOW), NOW + timedelta(days=30)) == code
+
+
+def test_a_kept_code_is_over_after_thirty_days_and_after_a_replaced_secret_it_is_not():
+    kept = SIGNER.code_cookie("q7w2m4kz", NOW)
+    assert SIGNER.read_code_cookie(kept, NOW + timedelta(days=30, seconds=1)) == ""
+    assert SIGNER.read_code_cookie(kept, NOW - timedelta(hours=1)) == ""
+    assert Signer(SECRET + "x", SECRET).read_code_cookie(kept, NOW) == "q7w2m4kz"
+    assert Signer(SECRET + "x").read_code_cookie(kept, NOW) == ""
+
+
+@given(st.text() | st.binary().map(lambda raw: raw.hex()))
+def test_whatever_else_a_browser_says_is_no_code(said):
+    assert SIGNER.read_code_cookie(said, NOW) == ""
+
+
+def test_no_link_of_a_readers_is_a_code():
+    for path in (SIGNER.friends_path(7, 8), SIGNER.undo_path(7, LEFT_AT), SIGNER.apply_path(7, "autumn")):
+        assert SIGNER.read_code_cookie(token(path), NOW) == ""

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.referring import make_milestone
 from worker.domain.delivery import Recipient
 from worker.domain.edition import MergeName, MergeTag, Place
+from worker.domain.milestone import Milestone, Reward
 from worker.render.links import Purpose, Signer
 from worker.render.merge import MergeWriter
 
@@ -160,9 +162,52 @@ def test_a_count_of_none_falls_back_where_there_is_a_fallback():
     assert write(tags=with_fallback, referral_count=3)[0] == {"-bs00h-": "3"}
 
 
+MILESTONES = (make_milestone("hat", 2, text="A hat"), make_milestone("month", 4))
+AHEAD = [
+    MergeTag("-bs00t-", MergeName.REFERRALS_TO_GO, "none", Place.TEXT),
+    MergeTag("-bs01h-", MergeName.NEXT_REWARD, "all & sundry", Place.HTML),
+]
+
+
+@pytest.mark.parametrize(
+    ("count", "earned", "to_go", "reward"),
+    [
+        (0, "", "2", "the reward hat"),
+        (1, "", "1", "the reward hat"),
+        (1, "hat", "3", "the reward month"),  # its threshold was lower once
+        (3, "hat", "1", "the reward month"),
+        (4, "hat,month", "none", "all &amp; sundry"),
+        (9, "", "none", "all &amp; sundry"),
+    ],
+)
+def test_what_comes_next_is_the_nearest_milestone_that_is_not_earned(count, earned, to_go, reward):
+    writer = MergeWriter(AHEAD, BASE, SIGNER, 9, None, MILESTONES)
+    written = json.loads(writer.write(make_recipient(referral_count=count, milestones=earned))[0])
+    assert written == {"-bs00t-": to_go, "-bs01h-": reward}
+    assert (writer.counts_referrals, writer.counts_rewards) == (True, True)
+
+
+@given(hostile_names.filter(str.strip))
+def test_the_name_of_a_reward_changes_nothing_but_its_own_text(name):
+    milestone = Milestone("hat", 2, name, Reward(text="x"))
+    tags = [MergeTag(f"-bs00{place}-", MergeName.NEXT_REWARD, "none", place) for place in Place]
+    written = json.loads(MergeWriter(tags, BASE, SIGNER, 9, None, [milestone]).write(make_recipient())[0])
+    assert not TAG.search("".join(written.values()))
+    assert not set(written["-bs00h-"]) & set('<"')
+    assert not set(written["-bs00u-"]) & set('<>"& ')
+
+
+def test_a_text_that_says_nothing_of_friends_asks_for_nothing_about_them():
+    writer = MergeWriter(
+        [MergeTag("-bs00u-", MergeName.REWARDS_LINK, "", Place.URL)], BASE, SIGNER, 9, None, MILESTONES
+    )
+    assert (writer.counts_referrals, writer.counts_rewards) == (False, False)
+
+
 @pytest.mark.parametrize(
     ("name", "purpose"),
     [
+        (MergeName.REWARDS_LINK, Purpose.FRIENDS),
         (MergeName.UNSUBSCRIBE_LINK, Purpose.UNSUBSCRIBE),
         (MergeName.MANAGE_LINK, Purpose.MANAGE),
         (MergeName.APPLY_LINK, Purpose.APPLY),

@@ -28,14 +28,17 @@ class Longest:
 
     name: int = NAME_LIMIT
     code: int = 40
+    reward: int = 40  # of a milestone's name
 
     def value(self, tag: MergeTag) -> str:
         """The longest that a tag can become, or its fallback."""
         match tag.name:
             case MergeName.FIRST_NAME:
                 value = _WIDEST[tag.place] * min(self.name, NAME_LIMIT)
-            case MergeName.REFERRAL_COUNT:
+            case MergeName.REFERRAL_COUNT | MergeName.REFERRALS_TO_GO:
                 value = _COUNT
+            case MergeName.NEXT_REWARD:
+                value = _WIDEST[tag.place] * self.reward
             case MergeName.REFERRAL_LINK:
                 value = "%2D" * self.code
             case MergeName.APPLY_LINK:

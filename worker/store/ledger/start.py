@@ -10,13 +10,14 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, bindparam, func, insert, literal, or_, select, update
 
 from worker.domain.address import address_key
 from worker.domain.delivery import BatchStatus, ClaimedBatch, Recipient, SkipReason, StartedBatch
 from worker.domain.mailing import KINDS, Mailing, MailingKind
+from worker.domain.referral import ReferralState
 from worker.store.engine import Connection
 from worker.store.erased import forms_of
 from worker.store.followups.leaving import leave_by_rule
@@ -25,7 +26,17 @@ from worker.store.ledger.claim import SENDS_AHEAD, SENDS_NOW, may_go
 from worker.store.ledger.eligibility import Asking, asking, skip_reason
 from worker.store.ledger.moves import changed, log_move
 from worker.store.ledger.staging import open_generation
-from worker.store.tables import batches, deliveries, referrals, submissions, subscribers, suppressions
+from worker.store.tables import batches, deliveries, referral_rewards, referrals, submissions, subscribers, suppressions
+
+
+class FriendFigures(NamedTuple):
+    """What merge tags say of the friends a reader brought: their number, and the milestones that were reached."""
+
+    number: bool = False
+    milestones: bool = False
+
+
+NO_FRIENDS = FriendFigures()
 
 
 @cache
@@ -67,12 +78,17 @@ def _deliveries(*columns: Any) -> Select[Any]:
     )
 
 
-def _recipient(kind: MailingKind, count_referrals: bool) -> tuple[Any, ...]:
+def _recipient(kind: MailingKind, friends: FriendFigures) -> tuple[Any, ...]:
     """The columns of a Recipient, in its order."""
     brought = (
         select(func.count())
         .select_from(referrals)
-        .where(referrals.c.referrer_id == subscribers.c.id, referrals.c.confirmed_at.is_not(None))
+        .where(referrals.c.referrer_id == subscribers.c.id, referrals.c.state == ReferralState.VERIFIED)
+        .scalar_subquery()
+    )
+    reached = (
+        select(func.aggregate_strings(referral_rewards.c.milestone_id, ","))
+        .where(referral_rewards.c.subscriber_id == subscribers.c.id)
         .scalar_subquery()
     )
     return (
@@ -82,22 +98,23 @@ def _recipient(kind: MailingKind, count_referrals: bool) -> tuple[Any, ...]:
         func.coalesce(deliveries.c.address, subscribers.c.address),
         func.coalesce(subscribers.c.name, ""),
         func.coalesce(subscribers.c.referral_code, ""),
-        brought if count_referrals else literal(0),
+        brought if friends.number else literal(0),
+        func.coalesce(reached, "") if friends.milestones else literal(""),
     )
 
 
 @cache
-def _owed(kind: MailingKind, count_referrals: bool) -> Select[Any]:
-    return _deliveries(*_recipient(kind, count_referrals))
+def _owed(kind: MailingKind, friends: FriendFigures) -> Select[Any]:
+    return _deliveries(*_recipient(kind, friends))
 
 
 @lru_cache(maxsize=256)
-def _changed(asks: Asking, count_referrals: bool) -> Select[Any]:
+def _changed(asks: Asking, friends: FriendFigures) -> Select[Any]:
     """Only those whom something has happened to: a reason to skip them, or another address than was planned."""
     kind, reason = asks.kind, skip_reason(asks)
     moved = subscribers.c.address_key.is_distinct_from(deliveries.c.address_key)
     happened = reason.is_not(None) if KINDS[kind].outsiders else or_(reason.is_not(None), moved)
-    columns = (*_recipient(kind, count_referrals), reason, subscribers.c.address_key)
+    columns = (*_recipient(kind, friends), reason, subscribers.c.address_key)
     key = deliveries.c.address_key if KINDS[kind].outsiders else subscribers.c.address_key
     return _deliveries(*columns).outerjoin(suppressions, suppressions.c.address_key == key).where(happened)
 
@@ -106,13 +123,13 @@ _submit = insert(submissions).returning(submissions.c.id)
 
 
 def read_owed(
-    connection: Connection, batch: ClaimedBatch, mailing: Mailing, *, count_referrals: bool = False
+    connection: Connection, batch: ClaimedBatch, mailing: Mailing, *, friends: FriendFigures = NO_FRIENDS
 ) -> tuple[Recipient, ...]:
     """Everybody a claimed batch is owed to, so that their merge values can be written before it starts.
 
     Whether they may still be mailed, and where, `start_batch` decides.
     """
-    rows = connection.execute(_owed(mailing.kind, count_referrals), {"batch": batch.id})
+    rows = connection.execute(_owed(mailing.kind, friends), {"batch": batch.id})
     return tuple(map(Recipient._make, rows.all()))
 
 
@@ -124,7 +141,7 @@ def start_batch(
     now: datetime,
     *,
     owed: Sequence[Recipient] | None = None,
-    count_referrals: bool = False,
+    friends: FriendFigures = NO_FRIENDS,
 ) -> StartedBatch | None:
     """Start a claimed batch; None where it is not this claim's any more, its lease ran out, or the mailing may not go.
 
@@ -138,8 +155,8 @@ def start_batch(
     if changed(connection, _start_statement(lease_millis, waits is not None), owned) != 1:
         return None
     if owed is None:
-        owed = read_owed(connection, batch, mailing, count_referrals=count_referrals)
-    happened = connection.execute(_changed(asking(mailing), count_referrals), {"batch": batch.id}).all()
+        owed = read_owed(connection, batch, mailing, friends=friends)
+    happened = connection.execute(_changed(asking(mailing), friends), {"batch": batch.id}).all()
     recipients = _without(connection, mailing, owed, happened, now) if happened else tuple(owed)
     if not recipients:
         _end_empty(connection, batch)
@@ -180,7 +197,7 @@ def _without(
     skipped: dict[SkipReason, list[int]] = {}
     moved: dict[int, Recipient] = {}
     for row in happened:
-        recipient, reason, key = Recipient._make(row[:6]), row[6], row[7]
+        recipient, reason, key = Recipient._make(row[:7]), row[7], row[8]
         if reason is None and not _follow(connection, mailing, recipient, key):
             reason = SkipReason.DUPLICATE
         if reason is None:

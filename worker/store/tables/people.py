@@ -1,4 +1,4 @@
-"""People: subscribers, what is known of them, whom they brought, and addresses that must not be mailed."""
+"""People: subscribers, what is known of them, and addresses that must not be mailed."""
 
 from __future__ import annotations
 
@@ -94,6 +94,8 @@ signups = Table(
     Column("address", Text, nullable=False),
     Column("name", Text, nullable=False, server_default=""),
     Column("referral_code", Text, nullable=False, server_default=""),
+    Column("later_code", Text, nullable=False, server_default=""),  # counts only where the first one is nobody's
+    Column("network", Text, nullable=False, server_default=""),  # a keyed hash of network and day
     Column("page", Text, nullable=False, server_default=""),  # where the form stood
     Column("asked_at", Instant, nullable=False),
 )
@@ -119,16 +121,6 @@ returns = Table(
     Column("asked_at", Instant, nullable=False),
     Column("evidence", Text, nullable=False),
     sqlite_with_rowid=False,
-)
-
-referrals = Table(
-    "referrals",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("referrer_id", Id, ForeignKey("subscribers.id"), nullable=False, index=True),
-    Column("referred_id", Id, ForeignKey("subscribers.id"), nullable=False, unique=True),
-    Column("recorded_at", Instant, nullable=False),
-    Column("confirmed_at", Instant, index=True),  # each tick looks at the newest
 )
 
 launch_conversions = Table(

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from worker.domain.address import address_key
 from worker.domain.erasure import is_hash
+from worker.domain.referral import ReferralState
 from worker.domain.subscriber import SubscriberStatus, Wants
 from worker.domain.suppression import SuppressionReason
 from worker.usecases.export_columns import COLUMNS, SUPPRESSED
@@ -135,9 +136,25 @@ def _code(cells: Cells) -> str:
 
 def _links(cells: Cells) -> Links | None:
     by, into = clean(cells.get("referred by", "")), clean(cells.get("merged into", ""))
-    if not by and not into:
+    milestones, keys = read_tags(cells.get("milestones", "")), read_tags(cells.get("known keys", ""))
+    if not by and not into and not milestones and not keys:
         return None
-    return Links(by, _moment(cells, "referred at"), _moment(cells, "referral confirmed at"), into)
+    return Links(
+        referred_by=by,
+        referred_at=_moment(cells, "referred at"),
+        referral_confirmed_at=_moment(cells, "referral confirmed at"),
+        merged_into=into,
+        referral_state=_state(clean(cells.get("referral state", ""))),
+        referral_reason=clean(cells.get("referral reason", "")),
+        milestones=milestones,
+        known_keys=keys,
+    )
+
+
+def _state(word: str) -> str:
+    if word and word not in set(ReferralState):
+        raise ValueError(f'the referral state "{shown(word)}" is none of {", ".join(ReferralState)}')
+    return word
 
 
 def _moment(cells: Cells, column: str) -> datetime | None:

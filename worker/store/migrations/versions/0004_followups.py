@@ -1,4 +1,4 @@
-"""Follow-ups: triggers, runs of sequences, enrollments and their steps."""
+"""Follow-ups: triggers, runs of sequences, enrollments and their steps; referrals that are verified, and what they earn."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,6 +19,10 @@ def upgrade() -> None:
     _due_steps()
     _mailings()
     _subscribers()
+    _referrals()
+    _rewards()
+    _known_people()
+    _signups()
 
 
 def _only(condition: str) -> dict[str, sa.TextClause]:
@@ -119,3 +123,126 @@ def _mailings() -> None:
 
 def _subscribers() -> None:
     op.create_index("ix_subscribers_confirmed_at", "subscribers", ["confirmed_at"], **_only("confirmed_at IS NOT NULL"))
+
+
+def _referrals() -> None:
+    for name in ("referred_key", "network"):
+        op.add_column("referrals", sa.Column(name, sa.Text(), nullable=True))
+    op.add_column("referrals", sa.Column("state", sa.Text(), server_default="pending", nullable=False))
+    op.add_column("referrals", sa.Column("reason", sa.Text(), server_default="", nullable=False))
+    op.add_column("referrals", sa.Column("decided_at", Instant, nullable=True))
+    op.execute("UPDATE referrals SET state = 'verified', decided_at = confirmed_at WHERE confirmed_at IS NOT NULL")
+    _hash_referred()
+    with op.batch_alter_table("referrals") as table:
+        table.alter_column("referred_key", existing_type=sa.Text(), nullable=False)
+        table.create_check_constraint("ck_referrals_not_oneself", "referrer_id <> referred_id")
+        table.create_check_constraint("ck_referrals_state", "state IN ('pending', 'verified', 'review', 'rejected')")
+    alive = _only("state <> 'rejected'")
+    op.create_index("uq_referrals_referred_key", "referrals", ["referred_key"], unique=True, **alive)
+    due = _only("state = 'pending' AND confirmed_at IS NOT NULL")
+    op.create_index("ix_referrals_due", "referrals", ["confirmed_at", "id"], **due)
+    op.create_index("ix_referrals_verified", "referrals", ["referrer_id"], **_only("state = 'verified'"))
+    op.create_index("ix_referrals_review", "referrals", ["id"], **_only("state = 'review'"))
+    op.create_index("ix_referrals_network", "referrals", ["network", "recorded_at"], **_only("network IS NOT NULL"))
+
+
+def _hash_referred() -> None:
+    """What a friend is known by for ever. Where no secret is known, their row is all that says they counted; erasing them
+    keeps the hash then."""
+    connection = op.get_bind()
+    known = connection.get_execution_options().get("broadsheet_address_hash")
+    rows = connection.execute(
+        sa.text(
+            "SELECT referrals.id, referred_id, referral_key FROM referrals"
+            " JOIN subscribers ON subscribers.id = referred_id ORDER BY recorded_at, referrals.id"
+        )
+    ).all()
+    taken: set[str] = set()
+    for row_id, referred_id, referral_key in rows:
+        name = f"unhashed:{referred_id}"
+        if known is not None and referral_key and known.person(referral_key) not in taken:
+            name = known.person(referral_key)
+        taken.add(name)
+        keep = sa.text("UPDATE referrals SET referred_key = :name WHERE id = :id")
+        connection.execute(keep, {"name": name, "id": row_id})
+
+
+def _rewards() -> None:
+    op.create_table(
+        "referral_rewards",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("subscriber_id", Id, nullable=False),
+        sa.Column("milestone_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("friends", sa.Integer(), nullable=False),
+        sa.Column("reward", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reached_at", Instant, nullable=False),
+        sa.Column("granted_at", Instant, nullable=True),
+        sa.CheckConstraint("state IN ('granted', 'waiting', 'void')", name="ck_referral_rewards_state"),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscribers.id"], name=op.f("fk_referral_rewards_subscriber_id_subscribers")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_referral_rewards")),
+        sa.UniqueConstraint(
+            "subscriber_id", "milestone_id", name=op.f("uq_referral_rewards_subscriber_id_milestone_id")
+        ),
+    )
+    op.create_index("ix_referral_rewards_waiting", "referral_rewards", ["id"], **_only("state = 'waiting'"))
+    op.create_table(
+        "referral_rechecks",
+        sa.Column("subscriber_id", Id, autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscribers.id"], name=op.f("fk_referral_rechecks_subscriber_id_subscribers")
+        ),
+        sa.PrimaryKeyConstraint("subscriber_id", name=op.f("pk_referral_rechecks")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "referral_programme",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("looked_through", Id, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_referral_programme")),
+    )
+
+
+def _known_people() -> None:
+    op.create_table(
+        "known_keys",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("subscriber_id", Id, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscribers.id"], name=op.f("fk_known_keys_subscriber_id_subscribers")
+        ),
+        sa.PrimaryKeyConstraint("key", "subscriber_id", name=op.f("pk_known_keys")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_known_keys_subscriber_id"), "known_keys", ["subscriber_id"])
+    op.create_table(
+        "named_referrers",
+        sa.Column("subscriber_id", Id, autoincrement=False, nullable=False),
+        sa.Column("agreed_at", Instant, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscribers.id"], name=op.f("fk_named_referrers_subscriber_id_subscribers")
+        ),
+        sa.PrimaryKeyConstraint("subscriber_id", name=op.f("pk_named_referrers")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "reader_networks",
+        sa.Column("subscriber_id", Id, nullable=False),
+        sa.Column("network", sa.Text(), nullable=False),
+        sa.Column("seen_at", Instant, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscribers.id"], name=op.f("fk_reader_networks_subscriber_id_subscribers")
+        ),
+        sa.PrimaryKeyConstraint("subscriber_id", "network", name=op.f("pk_reader_networks")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_reader_networks_seen_at"), "reader_networks", ["seen_at"])
+
+
+def _signups() -> None:
+    for name in ("later_code", "network"):
+        op.add_column("signups", sa.Column(name, sa.Text(), server_default="", nullable=False))
