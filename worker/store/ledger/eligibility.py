@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Text, and_, case, exists, literal, null, or_
+from sqlalchemy import ColumnElement, Text, and_, case, literal, null, or_
 
 from worker.domain.delivery import SkipReason
 from worker.domain.mailing import KINDS, MailingKind
 from worker.domain.subscriber import SubscriberStatus, Wants
 from worker.domain.suppression import SuppressionReason
 from worker.store.instants import DatabaseNow
-from worker.store.tables import launch_conversions, launch_mutes, subscribers, suppressions
+from worker.store.launches import is_converted, is_muted
+from worker.store.tables import subscribers, suppressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +84,13 @@ def _merged(asking: Asking) -> ColumnElement[bool] | None:
 def _converted(asking: Asking) -> ColumnElement[bool] | None:
     if asking.launch_id is None:
         return None
-    return exists().where(
-        launch_conversions.c.launch_id == asking.launch_id, launch_conversions.c.subscriber_id == subscribers.c.id
-    )
+    return is_converted(asking.launch_id, subscribers.c.id)
 
 
 def _muted(asking: Asking) -> ColumnElement[bool] | None:
     if asking.launch_id is None:
         return None
-    return exists().where(
-        launch_mutes.c.launch_id == asking.launch_id, launch_mutes.c.subscriber_id == subscribers.c.id
-    )
+    return is_muted(asking.launch_id, subscribers.c.id)
 
 
 RULES: tuple[SkipRule, ...] = (

@@ -5,6 +5,7 @@ A change needs a migration and a line in CHANGELOG.md.
 
 from worker.store.tables.base import Id, metadata
 from worker.store.tables.followups import due_steps, enrollments, sequence_runs, triggers
+from worker.store.tables.launches import launch_calls, launch_cards, launch_conversions, launch_mutes, launch_tags
 from worker.store.tables.ledger import (
     addressees,
     batches,
@@ -25,8 +26,6 @@ from worker.store.tables.people import (
     ERASED_KEYS,
     UNPUSHED,
     grants,
-    launch_conversions,
-    launch_mutes,
     referrals,
     returns,
     signup_counts,
@@ -51,8 +50,11 @@ __all__ = [
     "generations",
     "grants",
     "installation",
+    "launch_calls",
+    "launch_cards",
     "launch_conversions",
     "launch_mutes",
+    "launch_tags",
     "mailings",
     "metadata",
     "rate_buckets",

@@ -18,6 +18,7 @@ def upgrade() -> None:
     _enrollments()
     _due_steps()
     _mailings()
+    _launches()
 
 
 def _only(condition: str) -> dict[str, sa.TextClause]:
@@ -112,3 +113,36 @@ def _mailings() -> None:
     op.add_column("mailings", sa.Column("run_id", Id, nullable=True))
     op.add_column("mailings", sa.Column("step_id", sa.Text(), nullable=True))
     op.add_column("mailings", sa.Column("rules", sa.Text(), nullable=True))
+
+
+def _launches() -> None:
+    op.create_table(
+        "launch_tags",
+        sa.Column("launch_id", sa.Text(), nullable=False),
+        sa.Column("tag", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("launch_id", name=op.f("pk_launch_tags")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "launch_calls",
+        sa.Column("signature", sa.Text(), nullable=False),
+        sa.Column("received_at", Instant, nullable=False),
+        sa.PrimaryKeyConstraint("signature", name=op.f("pk_launch_calls")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_launch_calls_received_at"), "launch_calls", ["received_at"])
+    op.create_table(
+        "launch_cards",
+        sa.Column("edition_id", Id, nullable=False),
+        sa.Column("launch_id", sa.Text(), nullable=False),
+        sa.Column("closes_at", Instant, nullable=False),
+        sa.ForeignKeyConstraint(["edition_id"], ["editions.id"], name=op.f("fk_launch_cards_edition_id_editions")),
+        sa.PrimaryKeyConstraint("edition_id", "launch_id", name=op.f("pk_launch_cards")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_launch_cards_launch_id"), "launch_cards", ["launch_id"])
+    for table in ("launch_conversions", "launch_mutes"):
+        op.create_index(op.f(f"ix_{table}_subscriber_id"), table, ["subscriber_id"])
+    op.create_index(
+        "ix_mailings_launch_id", "mailings", ["launch_id"], **_only("launch_id IS NOT NULL")
+    )
