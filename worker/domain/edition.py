@@ -27,6 +27,7 @@ class MergeName(StrEnum):
     MANAGE_LINK = "manage_link"
     UNSUBSCRIBE_LINK = "unsubscribe_link"
     APPLY_LINK = "apply_link"  # the reader's own link to apply to the launch of this mailing
+    MUTE_LINK = "mute_link"  # the reader's own way to hear no more of the launch of this mailing
     CONFIRM_LINK = "confirm_link"  # confirms a sign-up; works from a confirmation alone
 
 

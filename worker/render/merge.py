@@ -35,10 +35,13 @@ _UNPRINTABLE = re.compile(
 #: A name without one of these shows nothing that could be a name: a dot, a dash, an invisible letter.
 _SHOWN = re.compile(r"[^\W_\u115f\u1160\u3164\uffa0]|[\u2190-\u27ff\u2900-\u2bff\U0001f000-\U0001faff]")
 
-# The cells a recipient's values are picked from, by position: the name for HTML, text and URL, the count, five links.
+# The cells a recipient's values are picked from, by position: the name for HTML, text and URL, the count, six links.
 _NAME = {Place.HTML: 0, Place.TEXT: 1, Place.URL: 2}
 _COUNT = 3
 _LINK = {name: 4 + number for number, name in enumerate(LINK_PATHS)}
+
+#: They say which launch is meant by the mailing they stand in.
+OF_A_LAUNCH = (MergeName.APPLY_LINK, MergeName.MUTE_LINK)
 
 _Pick = Callable[[list[str]], tuple[str, ...]]
 
@@ -57,14 +60,14 @@ class MergeWriter:
         for tag in tags:
             if not tag.tag.startswith(TAG_MARK):
                 raise ValueError(f"a merge tag begins with {TAG_MARK}, not as {tag.tag!r} does")
-            if tag.name is MergeName.APPLY_LINK and not launch_id:
-                raise ValueError("apply_link is used in a mailing that belongs to no launch")
+            if tag.name in OF_A_LAUNCH and not launch_id:
+                raise ValueError(f"{tag.name.value} is used in a mailing that belongs to no launch")
         names = {tag.name for tag in tags}
         self._unsubscribe_base = base_url.rstrip("/") + LINK_PATHS[MergeName.UNSUBSCRIBE_LINK]
         self._signer, self._mailing_id, self._launch_id = signer, mailing_id, launch_id or ""
         self.counts_referrals = MergeName.REFERRAL_COUNT in names
         self._refers, self._applies = MergeName.REFERRAL_LINK in names, MergeName.APPLY_LINK in names
-        self._confirms = MergeName.CONFIRM_LINK in names
+        self._confirms, self._mutes = MergeName.CONFIRM_LINK in names, MergeName.MUTE_LINK in names
         self._name_in_url = any(tag.name is MergeName.FIRST_NAME and tag.place is Place.URL for tag in tags)
         self._forms = {
             (named, counted): _form(tags, named, counted) for named in (True, False) for counted in (True, False)
@@ -80,15 +83,16 @@ class MergeWriter:
         confirm = (
             _unmarked(self._signer.confirm_token(recipient.subscriber_id, self._mailing_id)) if self._confirms else ""
         )
+        mute = _unmarked(self._signer.mute_token(recipient.subscriber_id, self._launch_id)) if self._mutes else ""
         name = first_name(recipient.name)
         count = str(recipient.referral_count)
         if not name or (name.isalnum() and _SHOWN.match(name) and len(name) <= NAME_LIMIT and not _MARK.search(name)):
             # Letters and digits of any script: nothing to escape but in a URL.
-            cells = [name, name, "", count, unsubscribe, manage, refer, apply, confirm]
+            cells = [name, name, "", count, unsubscribe, manage, refer, apply, confirm, mute]
         else:
             name = shown_name(name)
             html, text = _json(_placed(name, Place.HTML)), _json(_placed(name, Place.TEXT))
-            cells = [html, text, "", count, unsubscribe, manage, refer, apply, confirm]
+            cells = [html, text, "", count, unsubscribe, manage, refer, apply, confirm, mute]
         if self._name_in_url:
             cells[_NAME[Place.URL]] = _placed(name, Place.URL)
         pieces, pick = self._forms[name != "", recipient.referral_count != 0]

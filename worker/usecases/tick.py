@@ -26,6 +26,7 @@ from worker.usecases.advance_followups import advance_followups
 from worker.usecases.due import Due
 from worker.usecases.end_plans import end_due_plans
 from worker.usecases.lift_suppressions import lift_due
+from worker.usecases.note_launches import note_launches
 from worker.usecases.push_suppressions import push_due
 from worker.usecases.raise_alerts import raise_alerts
 from worker.usecases.rederive_hours import rederive_hours
@@ -69,6 +70,7 @@ def tick(
         decide_late(connection, at, content.publication.late.grace)
         sweep(connection, at)
         decide_uncertain(connection, at, pace.steady(at))  # also what was swept just now
+    note_launches(engine, content.launches.values())
     advance_followups(engine, content.launches, content.steps, content.publication, at, batch_size)
     raise_alerts(engine, alert_address, at)
     review_blocks(engine, pace, batch_size)
