@@ -104,6 +104,15 @@ def has_muted(connection: Connection, launch_id: str, subscriber_id: int) -> boo
     return connection.execute(query).first() is not None
 
 
+def who_converted(connection: Connection, launch_id: str, subscriber_ids: Collection[int]) -> frozenset[int]:
+    """Those among them whose conversion is recorded."""
+    query = select(launch_conversions.c.subscriber_id).where(
+        launch_conversions.c.launch_id == launch_id,
+        among(connection, launch_conversions.c.subscriber_id, sorted(subscriber_ids)),
+    )
+    return frozenset(connection.execute(query).scalars())
+
+
 def count_converted(connection: Connection, launch_id: str) -> int:
     """How many subscribers converted, each once."""
     query = select(func.count()).select_from(subscribers).where(is_converted(launch_id, subscribers.c.id))

@@ -28,6 +28,8 @@ def take_conversion(
     engine: Engine, launch_id: str, address: str, how: Conversion, signature: str, now: datetime
 ) -> Taken:
     """Record it. Raises ValueError where `address` is none."""
+    if not address.strip().isprintable():  # no database holds half a character, or none at all
+        raise ValueError("the address holds what no address does")
     key = address_key(address)
 
     def take(connection: Connection) -> Taken:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
+from tests.support.launches import LAUNCH, write_project
 from tests.support.makers import NOW, make_subscriber
 from worker.context import Context
 from worker.sources import read_launches
@@ -13,39 +14,10 @@ from worker.store.tables import launch_conversions
 from worker.usecases.note_launches import note_launches
 from worker.web.app import create_app
 
-PUBLICATION = """
-name = "The Slow Ladder"
-author = "Mara Lindqvist"
-sender = "mara@example.com"
-reply_to = "write@example.com"
-postal_address = "12 Quay Street, Porto"
-list_id = "letters.example.com"
-language = "en"
-home = "https://example.com"
-[slot]
-weekday = "monday"
-at = "07:00"
-zone = "Europe/Lisbon"
-"""
-
-LAUNCH = """
-id = "groups-2026"
-name = "Producer & Groups"
-subtitle = "Eight people, twelve weeks."
-page = "https://example.com/groups"
-button = "Learn more"
-opens = 2026-11-10T09:00:00
-closes = 2026-11-20T18:00:00
-zone = "America/Denver"
-"""
-
 
 @pytest.fixture
 def project(tmp_path):
-    (tmp_path / "content" / "launches").mkdir(parents=True)
-    (tmp_path / "content" / "publication.toml").write_text(PUBLICATION)
-    (tmp_path / "content" / "launches" / "groups.toml").write_text(LAUNCH)
-    return tmp_path
+    return write_project(tmp_path)
 
 
 @pytest.fixture
