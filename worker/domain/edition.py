@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from worker.domain.subscriber import Plan
@@ -46,6 +47,14 @@ class MergeTag:
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """A launch that an edition shows, and from when on it may be shown no more."""
+
+    launch_id: str
+    closes_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Edition:
     """A rendered mail for one plan. `id` is None until the ledger has frozen it.
 
@@ -62,6 +71,7 @@ class Edition:
     revision: int = 1
     id: int | None = None
     source_hash: str = ""
+    cards: tuple[Card, ...] = ()
 
     @property
     def hash(self) -> str:

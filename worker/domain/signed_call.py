@@ -23,9 +23,7 @@ def sign(secret: str, stamp: str, body: bytes) -> str:
     return hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def verify(
-    secrets: Sequence[str], stamp: str | None, signature: str | None, body: bytes, now: datetime
-) -> str:
+def verify(secrets: Sequence[str], stamp: str | None, signature: str | None, body: bytes, now: datetime) -> str:
     """The signature, without what may stand before it. Raises SignatureError for a call that none of the secrets signed,
     or that is older or newer than TOLERANCE."""
     if stamp is None or signature is None:

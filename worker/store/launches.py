@@ -6,9 +6,9 @@ because scanners open links. A tag converts too (`converted_by`), but as a rule:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Table, delete, exists, func, literal, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,7 +16,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from worker.store.engine import Connection
 from worker.store.instants import Instant
 from worker.store.rows import among
-from worker.store.tables import launch_calls, launch_conversions, launch_mutes, launch_tags, subscriber_tags, subscribers
+from worker.store.tables import (
+    launch_calls,
+    launch_conversions,
+    launch_mutes,
+    launch_notes,
+    subscriber_tags,
+    subscribers,
+)
 
 #: They pressed the button on their own page, paid (the shop told us), or stand in the author's list.
 Conversion = Literal["applied", "bought", "csv"]
@@ -33,8 +40,9 @@ def is_converted(launch_id: str, subscriber_id: ColumnElement[int]) -> ColumnEle
 def has_its_tag(launch_id: str, subscriber_id: ColumnElement[int]) -> ColumnElement[bool]:
     """In SQL: the reader has the tag that converts to this launch, if one does."""
     return exists().where(
-        launch_tags.c.launch_id == launch_id,
-        subscriber_tags.c.tag == launch_tags.c.tag,
+        launch_notes.c.launch_id == launch_id,
+        launch_notes.c.converted_by != "",
+        subscriber_tags.c.tag == launch_notes.c.converted_by,
         subscriber_tags.c.subscriber_id == subscriber_id,
     )
 
@@ -90,9 +98,7 @@ def unmute(connection: Connection, launch_id: str, subscriber_id: int) -> bool:
 
 def has_converted(connection: Connection, launch_id: str, subscriber_id: int) -> bool:
     """Whether this subscriber converted, by a record or by the launch's tag."""
-    query = select(subscribers.c.id).where(
-        subscribers.c.id == subscriber_id, is_converted(launch_id, subscribers.c.id)
-    )
+    query = select(subscribers.c.id).where(subscribers.c.id == subscriber_id, is_converted(launch_id, subscribers.c.id))
     return connection.execute(query).first() is not None
 
 
@@ -125,20 +131,24 @@ def count_muted(connection: Connection, launch_id: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def known_tags(connection: Connection) -> dict[str, str]:
-    """The tag that converts to each launch, by its id, as last noted."""
-    return {row.launch_id: row.tag for row in connection.execute(select(launch_tags))}
+class Note(NamedTuple):
+    """What the database knows of a launch's file: the tag that converts to it (empty: none does), and its close."""
+
+    converted_by: str
+    closes_at: datetime
 
 
-def note_tags(connection: Connection, tags: Mapping[str, str]) -> None:
-    """Note which tag converts to which launch; empty: none does. Launches not named keep theirs: a file that is gone
-    while its last mails are on their way must not unconvert anybody."""
-    for launch_id, tag in sorted(tags.items()):
-        if not tag:
-            connection.execute(delete(launch_tags).where(launch_tags.c.launch_id == launch_id))
-            continue
-        statement = _insert(connection, launch_tags).values(launch_id=launch_id, tag=tag)
-        connection.execute(statement.on_conflict_do_update(index_elements=["launch_id"], set_={"tag": tag}))
+def known_launches(connection: Connection) -> dict[str, Note]:
+    """By id, as last noted."""
+    rows = connection.execute(select(launch_notes))
+    return {row.launch_id: Note(row.converted_by, row.closes_at) for row in rows}
+
+
+def note_launch(connection: Connection, launch_id: str, note: Note) -> None:
+    """Note it. What is not noted any more stays: a file that is gone while its last mails are on their way must not make
+    anybody unconverted."""
+    statement = _insert(connection, launch_notes).values(launch_id=launch_id, **note._asdict())
+    connection.execute(statement.on_conflict_do_update(index_elements=["launch_id"], set_=note._asdict()))
 
 
 def take_call(connection: Connection, signature: str, now: datetime, remembered: timedelta) -> bool:

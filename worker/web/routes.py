@@ -7,7 +7,20 @@ from dataclasses import dataclass
 
 from flask.typing import ResponseReturnValue
 
-from worker.web import apply, confirm, health, home, launch_hook, leave, manage, mute, ops, recommend, subscribe, webhook
+from worker.web import (
+    apply,
+    confirm,
+    health,
+    home,
+    launch_hook,
+    leave,
+    manage,
+    mute,
+    ops,
+    recommend,
+    subscribe,
+    webhook,
+)
 
 View = Callable[..., ResponseReturnValue]
 

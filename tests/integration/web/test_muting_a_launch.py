@@ -59,7 +59,9 @@ def test_the_button_mutes_that_launch_alone_and_can_be_taken_back(context, clien
 
 
 def test_a_mail_programs_own_post_mutes_whatever_it_sends(context, client, signer, reader):
-    client.post(signer.mute_path(reader.id, "groups-2026"), data=b"\x00\xff", content_type="multipart/form-data; boundary=b")
+    client.post(
+        signer.mute_path(reader.id, "groups-2026"), data=b"\x00\xff", content_type="multipart/form-data; boundary=b"
+    )
     assert muted(context, reader)
 
 
@@ -98,4 +100,3 @@ def test_a_broken_launch_file_keeps_nobody_from_leaving(context, client, signer,
         step = make_mailing(connection, kind=MailingKind.STEP, launch_id="groups-2026")
     assert client.get(signer.unsubscribe_path(reader.id, step)).status_code == 200
     assert client.get(signer.manage_path(reader.id)).status_code == 200
-

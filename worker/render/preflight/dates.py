@@ -42,7 +42,7 @@ def launch_is_open(proof: Proof) -> Iterator[Spot]:
     for block, launch in _launches(proof):
         closes = instant(launch.closes, launch.zone)
         if proof.facts.now >= closes:
-            problem = f"{launch.name} closed on {launch.closes:%d %B %Y}, so its card is left out"
+            problem = f"{launch.name} closes on {launch.closes:%d %B %Y}, before this goes, so its card is left out"
             yield Spot(problem, "take the block out, or give another launch", block.line)
         elif proof.text.published_on and proof.text.published_on > launch.closes.date():
             problem = f"{launch.name} closes on {launch.closes:%d %B %Y}, before the letter's own date"

@@ -5,7 +5,7 @@ A change needs a migration and a line in CHANGELOG.md.
 
 from worker.store.tables.base import Id, metadata
 from worker.store.tables.followups import due_steps, enrollments, sequence_runs, triggers
-from worker.store.tables.launches import launch_calls, launch_cards, launch_conversions, launch_mutes, launch_tags
+from worker.store.tables.launches import launch_calls, launch_cards, launch_conversions, launch_mutes, launch_notes
 from worker.store.tables.ledger import (
     addressees,
     batches,
@@ -54,7 +54,7 @@ __all__ = [
     "launch_cards",
     "launch_conversions",
     "launch_mutes",
-    "launch_tags",
+    "launch_notes",
     "mailings",
     "metadata",
     "rate_buckets",

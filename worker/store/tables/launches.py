@@ -26,13 +26,15 @@ launch_mutes = Table(
     sqlite_with_rowid=False,
 )
 
-# `converted_by` of each launch's file, as the clock last read it: whoever has the tag has converted, for as long as they
-# have it. The rule is looked up in SQL just before each call; no reader's conversion is copied from their tags.
-launch_tags = Table(
-    "launch_tags",
+# What the database must know of each launch's file, as the clock last read it, to tell by itself just before each call:
+# whoever has the tag `converted_by` has converted, for as long as they have it (no reader's tag is copied), and from
+# `closes_at` on no card of it goes.
+launch_notes = Table(
+    "launch_notes",
     metadata,
     Column("launch_id", Text, primary_key=True),
-    Column("tag", Text, nullable=False),
+    Column("converted_by", Text, nullable=False, server_default=""),  # empty: no tag converts
+    Column("closes_at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -117,10 +117,11 @@ def _mailings() -> None:
 
 def _launches() -> None:
     op.create_table(
-        "launch_tags",
+        "launch_notes",
         sa.Column("launch_id", sa.Text(), nullable=False),
-        sa.Column("tag", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("launch_id", name=op.f("pk_launch_tags")),
+        sa.Column("converted_by", sa.Text(), server_default="", nullable=False),
+        sa.Column("closes_at", Instant, nullable=False),
+        sa.PrimaryKeyConstraint("launch_id", name=op.f("pk_launch_notes")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -143,6 +144,4 @@ def _launches() -> None:
     op.create_index(op.f("ix_launch_cards_launch_id"), "launch_cards", ["launch_id"])
     for table in ("launch_conversions", "launch_mutes"):
         op.create_index(op.f(f"ix_{table}_subscriber_id"), table, ["subscriber_id"])
-    op.create_index(
-        "ix_mailings_launch_id", "mailings", ["launch_id"], **_only("launch_id IS NOT NULL")
-    )
+    op.create_index("ix_mailings_launch_id", "mailings", ["launch_id"], **_only("launch_id IS NOT NULL"))
