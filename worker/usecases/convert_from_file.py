@@ -59,20 +59,30 @@ def convert_from_file(
         place = _place(path, names, column, first_line) if names else 0
         seen = Applicants(names[place] if names else "the first")
         records = each_record(_with(ahead, lines), delimiter, first_line + bool(names), len(names) or None)
+        foreseen: set[int] | None = set() if dry_run else None
         rows = _rows(records, place, form, seen)
         while chunk := list(islice(rows, CHUNK)):
-            _take(engine, launch_id, chunk, now, seen, dry_run)
+            _take(engine, launch_id, chunk, now, seen, foreseen)
     return seen
 
 
 def _take(
-    engine: Engine, launch_id: str, chunk: Sequence[tuple[int, str]], now: datetime, seen: Applicants, dry_run: bool
+    engine: Engine,
+    launch_id: str,
+    chunk: Sequence[tuple[int, str]],
+    now: datetime,
+    seen: Applicants,
+    foreseen: set[int] | None,
 ) -> None:
+    """`foreseen`: a dry run's, whom earlier chunks would have converted; None: this is no dry run."""
+
     def take(connection: Connection) -> tuple[list[int], int]:
         found = by_address_keys(connection, {key for _, key in chunk})
         ids = {subscriber.id for subscriber in found.values()}
-        if dry_run:
-            new = len(ids - who_converted(connection, launch_id, ids))
+        if foreseen is not None:
+            fresh = ids - who_converted(connection, launch_id, ids) - foreseen
+            foreseen.update(fresh)
+            new = len(fresh)
         else:
             new = len(convert_all(connection, launch_id, ids, "csv", now))
         return [line for line, key in chunk if key not in found], new
