@@ -213,3 +213,22 @@ def _count(connection: Connection, rule: Rule, now: datetime, condition: ColumnE
     if rule != EVERYONE:
         query = query.where(where(rule, now))
     return int(connection.execute(query).scalar_one())
+
+
+def stream_applicants(connection: Connection, launch_id: str) -> Iterator[tuple[str, str, str, str, datetime | None]]:
+    """Address, name, plan, how and when of everybody who converted and is still known; by tag alone: how is `tag`, no moment."""
+    recorded = and_(launch_conversions.c.launch_id == launch_id, launch_conversions.c.subscriber_id == subscribers.c.id)
+    query = (
+        select(
+            subscribers.c.address,
+            subscribers.c.name,
+            subscribers.c.plan,
+            func.coalesce(launch_conversions.c.how, "tag"),
+            launch_conversions.c.converted_at,
+        )
+        .outerjoin_from(subscribers, launch_conversions, recorded)
+        .where(is_converted(launch_id, subscribers.c.id), subscribers.c.address != "")
+        .order_by(subscribers.c.id)
+    )
+    for row in connection.execution_options(yield_per=2_000).execute(query):
+        yield row[0], row[1], row[2], row[3], row[4]
