@@ -12,8 +12,8 @@ from datetime import date
 from html import escape
 
 WIDTH = 720
-_LABEL, _GAP, _BAR = 190, 14, 22
-_NUMBERS = 190
+_LABEL, _GAP, _BAR = 215, 14, 22
+_NUMBERS = 170
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def nested_bars(rows: Sequence[Nested], parts: Sequence[str], label: str) -> str
     for number, row in enumerate(rows):
         top = _GAP + number * (_BAR + _GAP)
         middle = top + _BAR / 2
-        drawn.append(f'<text class="name" x="{_LABEL - 12}" y="{middle}" text-anchor="end">{_short(row.label)}</text>')
+        drawn.append(f'<text class="name" x="{_LABEL - 12}" y="{middle}" text-anchor="end">{escape(row.label)}</text>')
         for part, value in enumerate(row.values):
             inset = part * 4  # each within the one before, so that equal ones are both seen
             wide = max(2.0, room * value / most) if value else 0
@@ -73,10 +73,6 @@ def day_columns(days: Sequence[tuple[date, int]], first: date, last: date, label
 def _ticks(most: int) -> list[int]:
     """The greatest value and, where they differ, its half."""
     return sorted({most, most // 2} - {0})
-
-
-def _short(words: str) -> str:
-    return escape(words if len(words) <= 24 else words[:23] + "…")
 
 
 def _svg(height: float, label: str, drawn: Sequence[str]) -> str:

@@ -53,7 +53,7 @@ def _rate(people: People) -> str:
 def _mails(rows: Sequence[Told]) -> str:
     if not rows:
         return "<p>No mail of this launch has been planned yet.</p>"
-    bars = [Nested(f"{row.name}, {row.plan}", (row.announced, row.clicked, row.applied)) for row in rows]
+    bars = [Nested(f"{_short(row.name)}, {row.plan}", (row.announced, row.clicked, row.applied)) for row in rows]
     chart = nested_bars(
         bars, PARTS, "Announced, clicked and applied, for each mail and plan; the table below has the numbers"
     )
@@ -72,7 +72,11 @@ def _mails(rows: Sequence[Told]) -> str:
         "clicked",
         "applied",
     ]
-    return f'<ul class="legend">{legend}</ul>{chart}{_table("Each mail", head, body, texts=3)}'
+    return f'<ul class="legend">{legend}</ul>{_framed("Each mail as a chart", chart)}{_table("Each mail", head, body, texts=3)}'
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 20 else name[:19] + "…"
 
 
 def _mail(row: Told) -> list[object]:
@@ -87,9 +91,14 @@ def _days(launch: Launch, report: LaunchReport, made_at: datetime) -> str:
     first = min(launch.opens.date(), report.days[0][0])
     last = max(min(launch.closes.date(), made_at.date()), report.days[-1][0], first)
     total = sum(number for _, number in report.days)
-    return day_columns(report.days, first, last, f"{total:,} applications by day, from {first} to {last}") + _table(
-        "Each day", ["day", "applied"], [[day.isoformat(), number] for day, number in report.days]
-    )
+    chart = day_columns(report.days, first, last, f"{total:,} applications by day, from {first} to {last}")
+    each = _table("Each day", ["day", "applied"], [[day.isoformat(), number] for day, number in report.days])
+    return f"{_framed('Each day as a chart', chart)}<details><summary>The numbers</summary>{each}</details>"
+
+
+def _framed(label: str, chart: str) -> str:
+    """On a phone a chart is as wide as it can be read, and is moved sideways."""
+    return f'<div class="chart" tabindex="0" role="region" aria-label="{escape(label)}">{chart}</div>'
 
 
 def _readers(report: LaunchReport) -> str:
@@ -165,7 +174,11 @@ ul { list-style: none; margin: 0; padding: 0; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; font-size: .9375rem; }
 .legend i { display: inline-block; width: .9rem; height: .9rem; margin-right: .4rem; border-radius: .2rem; vertical-align: -.1rem;
   border: 1px solid var(--quiet); }
-svg { display: block; width: 100%; height: auto; margin: .5rem 0 1rem; }
+.chart { overflow-x: auto; margin: .5rem 0 1rem; }
+svg { display: block; width: 100%; min-width: 34rem; height: auto; }
+.scroll + p { margin-top: 1rem; }
+details { margin-top: 1rem; }
+summary { cursor: pointer; color: var(--quiet); }
 svg text { font: 13px system-ui, sans-serif; dominant-baseline: middle; fill: var(--ink); }
 svg .figure { font-variant-numeric: tabular-nums; fill: var(--quiet); }
 .part-0 { fill: var(--part-0); background: var(--part-0); }

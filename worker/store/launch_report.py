@@ -39,13 +39,14 @@ _TAKEN = BatchStatus.SUBMITTED.value
 
 
 class Row(NamedTuple):
-    """One kind of mail, one plan, one state: how many."""
+    """One kind of mail, one plan, one state: how many, and the hour of the first."""
 
     kind: str
     source: str
     plan: str
     state: str
     number: int
+    send_at: datetime
 
 
 class Mailed(NamedTuple):
@@ -62,8 +63,8 @@ class Mailed(NamedTuple):
 
 def count_states(connection: Connection, launch_id: str) -> list[Row]:
     """Deliveries of the launch's mails by kind, source, plan and state."""
-    mails = _mails(launch_id, *_NAMES, STATE.label("state")).subquery()
-    query = select(mails.c.kind, mails.c.source, mails.c.plan, mails.c.state, func.count())
+    mails = _mails(launch_id, *_NAMES, STATE.label("state"), mailings.c.send_at).subquery()
+    query = select(mails.c.kind, mails.c.source, mails.c.plan, mails.c.state, func.count(), func.min(mails.c.send_at))
     found = connection.execute(query.group_by(mails.c.kind, mails.c.source, mails.c.plan, mails.c.state))
     return [Row(*row) for row in found]
 

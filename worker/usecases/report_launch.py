@@ -10,7 +10,7 @@ from itertools import groupby
 from worker.domain.calendar import wall_time
 from worker.domain.delivery import DeliveryState
 from worker.domain.launch import Launch
-from worker.domain.launch_report import STEP, LaunchReport, Told
+from worker.domain.launch_report import LaunchReport, Told
 from worker.domain.publication import Publication
 from worker.domain.segment import HasPlan
 from worker.domain.subscriber import Plan
@@ -66,9 +66,11 @@ def _credit(found: Iterable[Mailed], zone: str) -> tuple[Counter[Key], Counter[d
 
 
 def _rows(states: Iterable[Row], clicked: dict[Key, int], credited: Counter[Key]) -> list[Told]:
-    """Steps first, then letters; within each by name and plan."""
+    """In the order in which the mails first went, free before paid."""
     counted: dict[Key, Counter[str]] = {}
+    first: dict[str, datetime] = {}
     for row in states:
+        first[row.source] = min(row.send_at, first.get(row.source, row.send_at))
         counted.setdefault((row.kind, row.source, row.plan), Counter())[row.state] += row.number
     return [
         Told(
@@ -85,7 +87,7 @@ def _rows(states: Iterable[Row], clicked: dict[Key, int], credited: Counter[Key]
             clicked=clicked.get((kind, source, plan), 0),
             applied=credited[kind, source, plan],
         )
-        for (kind, source, plan), found in sorted(counted.items(), key=lambda one: (one[0][0] != STEP, one[0]))
+        for (kind, source, plan), found in sorted(counted.items(), key=lambda one: (first[one[0][1]], one[0]))
     ]
 
 
