@@ -66,11 +66,18 @@ def what_comes_is_to_come(proof: Proof) -> Iterator[Spot]:
     for block in blocks_in(proof.tree.blocks):
         if isinstance(block, Container) and block.name in ("next", "launch", "discount"):
             for words in (block.args, *words_of(block.blocks)):
-                for found in _DATE.finditer(words):
-                    said = _date(found, day)
-                    if said is not None and said < day:
-                        problem = f"{found[0]!r} is past on {day.isoformat()}"
-                        yield Spot(problem, "give a date to come", proof.line(block.line, found[0]))
+                for found, said in said_dates(words, day):
+                    if said < day:
+                        problem = f"{found!r} is past on {day.isoformat()}"
+                        yield Spot(problem, "give a date to come", proof.line(block.line, found))
+
+
+def said_dates(words: str, near: date) -> Iterator[tuple[str, date]]:
+    """Each date that stands in the words, as written and as it is meant; without a year the one nearest to `near`."""
+    for found in _DATE.finditer(words):
+        said = _date(found, near)
+        if said is not None:
+            yield found[0], said
 
 
 def _launches(proof: Proof) -> Iterator[tuple[Block, Launch]]:
