@@ -36,7 +36,9 @@ def nested_bars(rows: Sequence[Nested], parts: Sequence[str], label: str) -> str
         drawn.append(f'<text class="name" x="{_LABEL - 12}" y="{middle}" text-anchor="end">{escape(row.label)}</text>')
         for part, value in enumerate(row.values):
             inset = part * 4  # each within the one before, so that equal ones are both seen
-            wide = max(2.0, room * value / most) if value else 0
+            if not value:
+                continue
+            wide = max(2.0, room * value / most)
             drawn.append(
                 f'<rect class="part-{part}" x="{_LABEL}" y="{top + inset}" width="{wide:.1f}" height="{_BAR - 2 * inset}" rx="2">'
                 f"<title>{escape(row.label)}: {value:,} {escape(parts[part])}</title></rect>"

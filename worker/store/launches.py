@@ -31,25 +31,26 @@ Conversion = Literal["applied", "bought", "csv"]
 
 def is_converted(launch_id: str, subscriber_id: ColumnElement[int]) -> ColumnElement[bool]:
     """In SQL: a conversion is recorded, or the reader has the launch's tag at this moment."""
-    recorded = exists().where(
-        launch_conversions.c.launch_id == launch_id, launch_conversions.c.subscriber_id == subscriber_id
-    )
+    rows = launch_conversions.alias()  # of its own, so that a query that reads the same table is not taken for it
+    recorded = exists().where(rows.c.launch_id == launch_id, rows.c.subscriber_id == subscriber_id)
     return or_(recorded, has_its_tag(launch_id, subscriber_id))
 
 
 def has_its_tag(launch_id: str, subscriber_id: ColumnElement[int]) -> ColumnElement[bool]:
     """In SQL: the reader has the tag that converts to this launch, if one does."""
+    notes, tags = launch_notes.alias(), subscriber_tags.alias()
     return exists().where(
-        launch_notes.c.launch_id == launch_id,
-        launch_notes.c.converted_by != "",
-        subscriber_tags.c.tag == launch_notes.c.converted_by,
-        subscriber_tags.c.subscriber_id == subscriber_id,
+        notes.c.launch_id == launch_id,
+        notes.c.converted_by != "",
+        tags.c.tag == notes.c.converted_by,
+        tags.c.subscriber_id == subscriber_id,
     )
 
 
 def is_muted(launch_id: str, subscriber_id: ColumnElement[int]) -> ColumnElement[bool]:
     """In SQL: the reader wants to hear no more of this launch."""
-    return exists().where(launch_mutes.c.launch_id == launch_id, launch_mutes.c.subscriber_id == subscriber_id)
+    rows = launch_mutes.alias()
+    return exists().where(rows.c.launch_id == launch_id, rows.c.subscriber_id == subscriber_id)
 
 
 def convert(connection: Connection, launch_id: str, subscriber_id: int, how: Conversion, now: datetime) -> bool:

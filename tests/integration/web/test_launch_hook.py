@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from tests.support.everything import everything
 from tests.support.launches import HOOK_SECRET, signed, tell, write_project
 from tests.support.makers import NOW, make_subscriber
-from tests.support.everything import everything
 from worker.config import load_settings
 from worker.domain.signed_call import TOLERANCE
 from worker.errors import SettingsError

@@ -2,10 +2,10 @@
 
 import pytest
 
+from tests.support.everything import everything
 from tests.support.launches import LAUNCH, write_project
 from tests.support.ledger import make_mailing
 from tests.support.makers import NOW, make_subscriber
-from tests.support.everything import everything
 from worker.domain.mailing import MailingKind
 from worker.store.engine import reading, writing
 from worker.store.launches import has_muted
