@@ -62,6 +62,10 @@ class Settings(BaseModel):
         description="How old a signed call with events may be, in hours. SendGrid repeats a call for a day; copies change nothing.",
     )
     sendgrid_sandbox: bool = Field(False, description="true: SendGrid validates every submission and delivers none.")
+    count_clicks: bool = Field(
+        False,
+        description="true: links in letters and steps lead through SendGrid, which reports who followed one; for a launch's report. Never a reader's own links (leave, apply, refer), and not plain text.",
+    )
     staging: bool = Field(
         True,
         description="true: a broadcast scheduled an hour ahead or more is handed to SendGrid before its hour and can be taken back until 12 minutes before it. The key then needs the scopes mail.batch and user.scheduled_sends.",

@@ -33,7 +33,8 @@ def report(
     context = open_context(project)
     launch = find_launch(context, launch_id)
     now = datetime.now(UTC)
-    found = report_launch(context.engine, launch, context.publication, now)
+    clicks = context.settings.count_clicks
+    found = report_launch(context.engine, launch, context.publication, now, counts_clicks=clicks)
     if html is not None:
         page = launch_page(launch, found, wall_time(now, launch.zone), context.publication.name)
         try:
@@ -54,6 +55,7 @@ def as_plain(launch: Launch, found: LaunchReport) -> dict[str, Any]:
     """The report as plain JSON values."""
     return {
         "launch": launch.id,
+        "counts_clicks": found.counts_clicks,
         "people": asdict(found.people),
         "by_plan": {plan.value: asdict(one) for plan, one in found.by_plan.items()},
         "by_segment": {name: asdict(one) for name, one in found.by_segment.items()},
@@ -78,13 +80,13 @@ def _print(launch: Launch, found: LaunchReport) -> None:
     people = found.people
     say(
         (launch.name, "bold"),
-        f"  {people.announced:,} announced, {people.clicked:,} clicked, {people.applied:,} applied",
+        f"  {people.announced:,} announced, {_clicks(found, people.clicked)} clicked, {people.applied:,} applied",
     )
     if found.rows:
         most = max(row.announced for row in found.rows)
         made = table("mail", "plan", "#owed", "#announced", "!", "#skipped", "#clicked", "#applied")
         for row in found.rows:
-            counts = (f"{row.skipped:,}", f"{row.clicked:,}", f"{row.applied:,}")
+            counts = (f"{row.skipped:,}", _clicks(found, row.clicked), f"{row.applied:,}")
             made.add_row(row.name, row.plan, f"{row.owed:,}", f"{row.announced:,}", bar(row.announced, most), *counts)
         show(made)
     else:
@@ -102,9 +104,14 @@ def _print(launch: Launch, found: LaunchReport) -> None:
         for day, number in found.days:
             made.add_row(day.isoformat(), f"{number:,}", bar(number, most))
         show(made)
-    say(
-        f"{found.muted:,} want to hear no more of it. Clicks are the provider's, scanners' among them; the apply link is not counted."
-    )
+    clicks = "Clicks are not counted (COUNT_CLICKS)."
+    if found.counts_clicks:
+        clicks = "Clicks are the provider's, scanners' among them; the apply link is not counted."
+    say(f"{found.muted:,} want to hear no more of it. {clicks}")
+
+
+def _clicks(found: LaunchReport, number: int) -> str:
+    return f"{number:,}" if found.counts_clicks else "–"
 
 
 def _print_people(found: LaunchReport) -> None:
@@ -114,5 +121,7 @@ def _print_people(found: LaunchReport) -> None:
     made = table("readers", "#announced", "#clicked", "#applied", "!")
     most = max(one.applied for _, one in groups)
     for name, one in groups:
-        made.add_row(name, f"{one.announced:,}", f"{one.clicked:,}", f"{one.applied:,}", bar(one.applied, most))
+        made.add_row(
+            name, f"{one.announced:,}", _clicks(found, one.clicked), f"{one.applied:,}", bar(one.applied, most)
+        )
     show(made)

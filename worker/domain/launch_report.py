@@ -60,6 +60,7 @@ class LaunchReport:
     muted: int
     excluded: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     days: Sequence[tuple[date, int]] = ()
+    counts_clicks: bool = True  # False: nobody asked for clicks, and none came
 
     @property
     def adds_up(self) -> bool:

@@ -18,15 +18,15 @@ _NUMBERS = 170
 
 @dataclass(frozen=True, slots=True)
 class Nested:
-    """One row of bars, each within the one before: values fall from left to right, or nearly so."""
+    """One row of bars, each within the one before: values fall from left to right, or nearly so. None: nobody counted."""
 
     label: str
-    values: tuple[int, ...]
+    values: tuple[int | None, ...]
 
 
 def nested_bars(rows: Sequence[Nested], parts: Sequence[str], label: str) -> str:
     """A row for each; `parts` names the values, which are drawn in the classes part-0, part-1, ..."""
-    most = max([1, *(value for row in rows for value in row.values)])
+    most = max([1, *(value for row in rows for value in row.values if value)])
     room = WIDTH - _LABEL - _NUMBERS
     height = len(rows) * (_BAR + _GAP) + _GAP
     drawn = []
@@ -43,7 +43,7 @@ def nested_bars(rows: Sequence[Nested], parts: Sequence[str], label: str) -> str
                 f'<rect class="part-{part}" x="{_LABEL}" y="{top + inset}" width="{wide:.1f}" height="{_BAR - 2 * inset}" rx="2">'
                 f"<title>{escape(row.label)}: {value:,} {escape(parts[part])}</title></rect>"
             )
-        said = " · ".join(f"{value:,}" for value in row.values)
+        said = " · ".join("–" if value is None else f"{value:,}" for value in row.values)
         drawn.append(f'<text class="figure" x="{WIDTH}" y="{middle}" text-anchor="end">{said}</text>')
     return _svg(height, label, drawn)
 

@@ -17,7 +17,8 @@ _HOW = {"applied": "by the button", "bought": "told by the shop", "csv": "from a
 def launch_page(launch: Launch, report: LaunchReport, made_at: datetime, name: str) -> str:
     """The whole page; `made_at` is a wall time in the launch's zone, `name` the publication's."""
     people = report.people
-    tiles = "".join(_tile(part, getattr(people, part)) for part in PARTS) + _tile("of 100 told applied", _rate(people))
+    numbers = (people.announced, _clicks(report, people.clicked), people.applied, _rate(people))
+    tiles = "".join(map(_tile, (*PARTS, "of 100 told applied"), numbers))
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(launch.name)} · {escape(name)}</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
@@ -27,14 +28,14 @@ def launch_page(launch: Launch, report: LaunchReport, made_at: datetime, name: s
 <h1>{escape(launch.name)}</h1>
 <p class="quiet">Opens {_wall(launch.opens)}, closes {_wall(launch.closes)} ({escape(launch.zone)}). As of {_wall(made_at)}.</p>
 <ul class="tiles">{tiles}</ul>
-<section><h2>Mail by mail</h2>{_mails(report.rows)}</section>
+<section><h2>Mail by mail</h2>{_mails(report)}</section>
 <section><h2>Applications by day</h2>{_days(launch, report, made_at)}</section>
 <section><h2>Readers</h2>{_readers(report)}</section>
 <section><h2>How they converted</h2>{_how(report)}</section>
 <section class="quiet"><h2>What is counted</h2>
 <p>Announced: readers to whom a mail of this launch was handed over, a step of its own or a letter with its card. Clicked: readers
-for whom a click was reported; programs that follow every link are among them. The reader's own apply link is not counted by
-the provider, so applied is no part of clicked. Applied: readers who pressed the button, bought, stand in a file, or have the
+for whom a click was reported, if clicks are counted; programs that follow every link are among them. The reader's own apply
+link never is, so applied is no part of clicked. Applied: readers who pressed the button, bought, stand in a file, or have the
 tag. In the table of mails they count with the last mail they had before; plans there are those the mail went to, elsewhere
 those of now. Segments overlap.</p></section>
 </main></body></html>
@@ -42,23 +43,31 @@ those of now. Segments overlap.</p></section>
 
 
 def _tile(label: str, value: object) -> str:
-    said = f"{value:,}" if isinstance(value, int) else str(value)
+    said = _shown(value)
     return f"<li><strong>{said}</strong> <span>{escape(label)}</span></li>"
+
+
+def _clicks(report: LaunchReport, number: int) -> int | None:
+    return number if report.counts_clicks else None
 
 
 def _rate(people: People) -> str:
     return f"{100 * people.applied / people.announced:.1f}" if people.announced else "–"
 
 
-def _mails(rows: Sequence[Told]) -> str:
+def _mails(report: LaunchReport) -> str:
+    rows = report.rows
     if not rows:
         return "<p>No mail of this launch has been planned yet.</p>"
-    bars = [Nested(f"{_short(row.name)}, {row.plan}", (row.announced, row.clicked, row.applied)) for row in rows]
+    bars = [
+        Nested(f"{_short(row.name)}, {row.plan}", (row.announced, _clicks(report, row.clicked), row.applied))
+        for row in rows
+    ]
     chart = nested_bars(
         bars, PARTS, "Announced, clicked and applied, for each mail and plan; the table below has the numbers"
     )
     legend = "".join(f'<li><i class="part-{number}"></i>{part}</li>' for number, part in enumerate(PARTS))
-    body = [_mail(row) for row in rows]
+    body = [_mail(row, _clicks(report, row.clicked)) for row in rows]
     head = [
         "mail",
         "what",
@@ -79,10 +88,10 @@ def _short(name: str) -> str:
     return name if len(name) <= 20 else name[:19] + "…"
 
 
-def _mail(row: Told) -> list[object]:
+def _mail(row: Told, clicked: int | None) -> list[object]:
     what = "letter" if row.kind == "card" else "step"
     gone = (row.owed, row.announced, row.skipped, row.refused + row.cancelled, row.uncertain, row.waiting)
-    return [row.name, what, row.plan.value, *gone, row.clicked, row.applied]
+    return [row.name, what, row.plan.value, *gone, clicked, row.applied]
 
 
 def _days(launch: Launch, report: LaunchReport, made_at: datetime) -> str:
@@ -105,7 +114,9 @@ def _readers(report: LaunchReport) -> str:
     groups: dict[str, People] = {"everybody": report.people}
     groups |= {f"{plan.value} now": people for plan, people in report.by_plan.items()}
     groups |= {f"segment {name}": people for name, people in report.by_segment.items()}
-    body = [[name, one.announced, one.clicked, one.applied, _rate(one)] for name, one in groups.items()]
+    body = [
+        [name, one.announced, _clicks(report, one.clicked), one.applied, _rate(one)] for name, one in groups.items()
+    ]
     table = _table("Readers, each once", ["readers", *PARTS, "per 100 told"], body)
     return table + f"<p>{report.muted:,} want to hear no more of this launch. {_excluded(report.excluded)}</p>"
 
@@ -142,10 +153,17 @@ def _table(caption: str, head: Sequence[str], body: Iterable[Sequence[object]], 
 
 
 def _cell(place: int, cell: object, texts: int) -> str:
-    said = f"{cell:,}" if isinstance(cell, int) else escape(str(cell))
+    said = _shown(cell)
     if place == 0:
         return f'<th scope="row">{said}</th>'
     return f"<td{'' if place < texts else _NUMBER}>{said}</td>"
+
+
+def _shown(value: object) -> str:
+    """A number with its thousands set off, words escaped, and a dash for what nobody counted."""
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else escape(str(value))
 
 
 def _wall(at: datetime) -> str:

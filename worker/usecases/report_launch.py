@@ -31,12 +31,15 @@ _WAITING = (DeliveryState.PENDING, DeliveryState.CLAIMED, DeliveryState.SUBMITTI
 Key = tuple[str, str, str]  # kind, source, plan
 
 
-def report_launch(engine: Engine, launch: Launch, publication: Publication, now: datetime) -> LaunchReport:
-    """Every count. Segments are asked as of `now`."""
+def report_launch(
+    engine: Engine, launch: Launch, publication: Publication, now: datetime, *, counts_clicks: bool = True
+) -> LaunchReport:
+    """Every count. Segments are asked as of `now`; `counts_clicks`: whether clicks are asked for at present."""
     with reading_steadily(engine) as connection:
         credited, days, unprompted = _credit(stream_conversions(connection, launch.id), launch.zone)
+        people = count_people(connection, launch, now)
         return LaunchReport(
-            people=count_people(connection, launch, now),
+            people=people,
             by_plan={plan: count_people(connection, launch, now, HasPlan(plan)) for plan in Plan},
             by_segment={
                 name: count_people(connection, launch, now, rule) for name, rule in sorted(publication.segments.items())
@@ -47,6 +50,7 @@ def report_launch(engine: Engine, launch: Launch, publication: Publication, now:
             muted=count_muted(connection, launch.id),
             excluded={_name(source): reasons for source, reasons in count_excluded(connection, launch.id).items()},
             days=sorted(days.items()),
+            counts_clicks=counts_clicks or people.clicked > 0,
         )
 
 
