@@ -18,6 +18,7 @@ from worker.domain.delivery import DeliveryState
 from worker.domain.pace import UNLIMITED
 from worker.domain.subscriber import Plan
 from worker.store.engine import reading, writing
+from worker.store.ledger.claim import has_claimable
 from worker.store.ledger.correct import correct_pending, newest_editions
 from worker.store.ledger.mailings import get_mailing, pause_mailing, resume_mailing
 from worker.store.ledger.refresh import due_for_refresh
@@ -25,9 +26,11 @@ from worker.store.segments import audience_rule
 from worker.usecases.correct_mailing import difference, source_changed
 from worker.usecases.find_problems import find_problems
 from worker.usecases.note_launches import note_launches
+from worker.usecases.plan_mailing import plan_mailing
 from worker.usecases.prepare_mailing import gather_facts
 from worker.usecases.refresh_mailing import refresh_mailing
 from worker.usecases.schedule_broadcast import Hour, schedule_broadcast
+from worker.usecases.stage_mailing import stage_mailing
 from worker.usecases.tick import tick
 
 CARD = "Two small groups for producers"  # the launch's name, which stands nowhere else in the letter
@@ -129,6 +132,23 @@ def test_what_was_planned_before_the_close_and_goes_after_it_goes_without_the_ca
     assert len(came) == 4  # two wait in the hand of that worker
     assert not any(CARD in one["html"] + one["text"] for one in came)
     check_invariants(context.engine)
+
+
+def test_what_is_to_wait_at_sendgrid_is_held_where_the_launch_closes_before_its_hour(context):
+    mailing_id = schedule(context, timedelta(hours=2), staging=UNLIMITED)
+    plan_mailing(context.engine, mailing_id, context.prepare, datetime.now(UTC))
+    assert stage_mailing(context.engine, context.scheduler, mailing_id)
+    with reading(context.engine) as connection:
+        assert has_claimable(connection, mailing_id)
+    close(context, timedelta(hours=1))
+    assert claim(context.engine, mailing_id) is None
+    with reading(context.engine) as connection:
+        assert due_for_refresh(connection) == [mailing_id]
+        assert not has_claimable(connection, mailing_id)
+    assert refresh_mailing(context.engine, mailing_id, context.prepare)
+    with reading(context.engine) as connection:
+        assert shown(newest_editions(connection, mailing_id)) == {False}
+    assert start(context.engine, claim(context.engine, mailing_id)).sendgrid_batch_id
 
 
 def test_the_clock_asks_for_it_and_for_nothing_else_of_that_mailing(context):
