@@ -62,6 +62,10 @@ class Settings(BaseModel):
         description="How old a signed call with events may be, in hours. SendGrid repeats a call for a day; copies change nothing.",
     )
     sendgrid_sandbox: bool = Field(False, description="true: SendGrid validates every submission and delivers none.")
+    count_clicks: bool = Field(
+        False,
+        description="true: links in letters and steps lead through SendGrid, which reports who followed one; for a launch's report. Never a reader's own links (leave, apply, refer), and not plain text.",
+    )
     staging: bool = Field(
         True,
         description="true: a broadcast scheduled an hour ahead or more is handed to SendGrid before its hour and can be taken back until 12 minutes before it. The key then needs the scopes mail.batch and user.scheduled_sends.",
@@ -106,6 +110,10 @@ class Settings(BaseModel):
         "",
         description="Networks of proxies in front of the web process whose X-Forwarded-For is believed, separated by commas, such as 203.0.113.0/24. Loopback and private networks always are.",
     )
+    launch_hook_secrets: SecretStr = Field(
+        SecretStr(""),
+        description="Secrets of the signed calls to /hooks/launches/<id> that tell who bought: id:secret, separated by commas, each secret at least 32 characters. An id that is there twice takes both, while one is changed.",
+    )
     ops_username: str = Field("ops", description="Login of /ops/queues.")
     ops_password: SecretStr = Field(SecretStr(""), description="Password of /ops/queues. Empty: the page stays closed.")
     alert_address: str = Field("", description="Who gets mail when a broadcast needs attention; empty: nobody.")
@@ -146,6 +154,17 @@ class Settings(BaseModel):
                 raise ValueError(f"is no mail address: {wrong}") from None
         return value.strip()
 
+    @field_validator("launch_hook_secrets")
+    @classmethod
+    def _hook_secrets(cls, value: SecretStr) -> SecretStr:
+        for number, one in enumerate(filter(str.strip, value.get_secret_value().split(",")), start=1):
+            launch, _, secret = one.strip().partition(":")
+            if not launch.strip() or not secret.strip():
+                raise ValueError(f"is written id:secret, separated by commas; number {number} lacks either")
+            if len(secret.strip()) < 32:
+                raise ValueError(f"the secret of number {number} needs at least 32 characters")
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _level(cls, value: str) -> str:
@@ -175,6 +194,11 @@ class Settings(BaseModel):
         if self.database_url.startswith(prefix) and not self.database_url.startswith(prefix + "/"):
             return f"{prefix}{(self.project / self.database_url.removeprefix(prefix)).resolve()}"
         return self.database_url
+
+    def hook_secrets(self, launch_id: str) -> tuple[str, ...]:
+        """The secrets that may sign calls about a launch; empty where none is set."""
+        pairs = (one.strip().partition(":") for one in self.launch_hook_secrets.get_secret_value().split(","))
+        return tuple(secret.strip() for launch, _, secret in pairs if launch.strip() == launch_id and secret.strip())
 
     @property
     def signing_secrets(self) -> tuple[str, ...]:

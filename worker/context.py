@@ -155,6 +155,7 @@ class Context:
             mark=Mark(self.settings.path(self.settings.state_dir)),
             lease_seconds=self.settings.lease_seconds,
             sandbox=self.settings.sendgrid_sandbox,
+            counts_clicks=self.settings.count_clicks,
             pace=self._pace(publication),
             call_seconds=self.settings.call_deadline_seconds,
             grace=publication.late.grace,

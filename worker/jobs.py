@@ -19,6 +19,7 @@ from worker.usecases.plan_mailing import plan_mailing as plan
 from worker.usecases.push_suppressions import push_suppressions as push
 from worker.usecases.recall_mailing import free_generations as free
 from worker.usecases.recall_mailing import recall_mailing as recall
+from worker.usecases.refresh_mailing import refresh_mailing as refresh
 from worker.usecases.stage_mailing import stage_mailing as stage
 from worker.usecases.submit_batches import submit_batches as submit
 from worker.usecases.sync_suppressions import sync_suppressions_daily as sync
@@ -39,6 +40,13 @@ def submit_batches(mailing_id: int) -> None:
     with deferred_stop() as stopping:
         due = submit(context.engine, context.provider, mailing_id, context.terms, stopping)
         enqueue_hints(context.queue, due, window=fresh_window())
+
+
+def refresh_mailing(mailing_id: int) -> None:
+    """Render a mailing anew for what is pending, where a launch it shows has closed."""
+    context = _context()
+    due = refresh(context.engine, mailing_id, context.prepare)
+    enqueue_hints(context.queue, due, window=fresh_window())
 
 
 def stage_mailing(mailing_id: int) -> None:

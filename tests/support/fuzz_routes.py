@@ -10,28 +10,34 @@ from __future__ import annotations
 import argparse
 import collections
 import io
+import json
 import random
 import secrets
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 from werkzeug.test import run_wsgi_app
 
+from tests.support.launches import HOOK_SECRET, signed
 from tests.support.makers import NOW, make_subscriber, make_suppression
 from tests.support.sending import SECRET, open_context
 from worker.render.links import Signer
 from worker.store.engine import reading, writing
 from worker.store.schema import migrate
-from worker.store.tables import subscribers, suppressions
+from worker.store.tables import launch_conversions, launch_mutes, subscribers, suppressions
 from worker.web.app import create_app
 
 MARK = "fuzz<i>mark'\""  # what a stranger types; it may come back escaped alone
 SLOWEST = 5.0  # seconds for one answer
+OPEN = NOW + timedelta(days=1)  # the sample's launch is open
+HOOK = "/hooks/launches/"
+FORWARD = "https://longtake.example.com/groups"  # where the launch's own file leads, and nowhere else
 CALM = 503  # "not ready" and "closed" are answers, not faults
 
 METHODS = ["GET", "POST", "HEAD"] * 6 + [
@@ -88,7 +94,20 @@ ODD = [
         "//evil.example",
     ),
 ]
-FIELDS = ["address", "email", "name", "r", "homepage", "own", "wants", "paused_until", "List-Unsubscribe", "page", ""]
+FIELDS = [
+    "again",
+    "address",
+    "email",
+    "name",
+    "r",
+    "homepage",
+    "own",
+    "wants",
+    "paused_until",
+    "List-Unsubscribe",
+    "page",
+    "",
+]
 TYPES = [
     *("application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=utf-16", "multipart/form-data"),
     *(
@@ -101,7 +120,7 @@ TYPES = [
         "x" * 999,
     ),
 ]
-HEADERS = ["X-Forwarded-For", "Origin", "Referer", "Host", "Accept-Language", "Cookie", "Authorization", "Content-Encoding", "Transfer-Encoding", "Expect", "Range", "If-None-Match", "X-Twilio-Email-Event-Webhook-Signature", "X-Twilio-Email-Event-Webhook-Timestamp", "Sec-Fetch-Site"]  # fmt: skip
+HEADERS = ["X-Forwarded-For", "Origin", "Referer", "Host", "Accept-Language", "Cookie", "Authorization", "Content-Encoding", "Transfer-Encoding", "Expect", "Range", "If-None-Match", "X-Twilio-Email-Event-Webhook-Signature", "X-Twilio-Email-Event-Webhook-Timestamp", "X-Broadsheet-Timestamp", "X-Broadsheet-Signature", "Sec-Fetch-Site"]  # fmt: skip
 
 
 class Ground:
@@ -109,7 +128,11 @@ class Ground:
 
     def __init__(self, folder: Path) -> None:
         self.context = open_context(
-            f"sqlite:///{folder / 'fuzz.db'}", "http://127.0.0.1:9", folder, ops_password="open sesame"
+            f"sqlite:///{folder / 'fuzz.db'}",
+            "http://127.0.0.1:9",
+            folder,
+            ops_password="open sesame",
+            launch_hook_secrets=f"producer-groups:{HOOK_SECRET}",
         )
         migrate(self.context.engine)
         with writing(self.context.engine) as connection:
@@ -126,7 +149,7 @@ class Ground:
                 make_subscriber(connection, suppressed="unsubscribed", address="left@example.com"),
             ]
             make_suppression(connection, "nobody@example.com", "complained")
-        self.app = create_app(self.context, now=lambda: NOW)
+        self.app = create_app(self.context, now=lambda: OPEN)
         self.tokens = list(self._tokens(Signer(SECRET))) + list(
             self._tokens(Signer("another key of more than 32 letters"))
         )
@@ -138,17 +161,23 @@ class Ground:
             yield from (
                 signer.undo_path(one.id, NOW),
                 signer.apply_path(one.id, "producer-groups"),
+                signer.mute_path(one.id, "producer-groups"),
                 f"/r/{one.referral_code}",
             )
         yield signer.manage_path(2**63, 2**64 - 1)
 
     def state(self) -> list[Any]:
-        """The calm readers' rows and the suppressions of their addresses."""
+        """The calm readers' rows, what they did in launches, and the suppressions of their addresses."""
         ids, keys = [one.id for one in self.calm], [one.address_key for one in self.calm]
         with reading(self.context.engine) as connection:
             people = connection.execute(select(subscribers).where(subscribers.c.id.in_(ids))).all()
             held = connection.execute(select(suppressions).where(suppressions.c.address_key.in_(keys))).all()
-        return [list(map(tuple, people)), list(map(tuple, held))]
+            done = [
+                row
+                for table in (launch_conversions, launch_mutes)
+                for row in connection.execute(select(table).where(table.c.subscriber_id.in_(ids)))
+            ]
+        return [list(map(tuple, rows)) for rows in (people, held, done)]
 
     def close(self) -> None:
         """Close the database."""
@@ -181,9 +210,30 @@ def make_request(ground: Ground, seed: str, number: int) -> dict[str, Any]:
         "wsgi.run_once": False,
         "HTTP_HOST": "letters.example.com",
     }
+    if path.startswith(HOOK) and draw.random() < 0.7:  # a shop that signs rightly, whatever it says
+        body = _said(draw) if draw.random() < 0.7 else body
+        environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body)), "REQUEST_METHOD": "POST"}
+        at = OPEN + timedelta(seconds=draw.choice([0, 0, 0, 100, -299, 400]))
+        environ |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in signed(body, at).items()}
     for _ in range(draw.randrange(4)):
         environ["HTTP_" + draw.choice(HEADERS).upper().replace("-", "_")] = _latin(_odd(draw))
     return environ
+
+
+def _said(draw: random.Random) -> bytes:
+    """What a shop says: about readers whose links the fuzzer has, strangers, or nothing that can be understood."""
+    address = draw.choice(
+        ["used@example.com", "USED@example.com ", "nobody@example.com", _odd(draw), None, 7, ["a@b"], {}]
+    )
+    said = draw.choice(
+        [
+            {"address": address},
+            {"address": address, "how": draw.choice(["applied", "bought", _odd(draw)])},
+            [address],
+            address,
+        ]
+    )
+    return json.dumps(said).encode("utf-8", "surrogatepass")
 
 
 def look(ground: Ground, environ: dict[str, Any]) -> Iterator[str]:
@@ -201,13 +251,17 @@ def look(ground: Ground, environ: dict[str, Any]) -> Iterator[str]:
         yield "sets a cookie"
     if MARK.encode() in page or b"<script>alert(1)" in page:
         yield "shows what a stranger typed as markup"
-    if "Location" in headers and not headers["Location"].startswith(("/", "https://letters.example.com/")):
+    if "Location" in headers and not _may_lead_to(headers["Location"]):
         yield "redirects elsewhere"
     for name in ("Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy"):
         if name not in headers:
             yield f"lacks {name}"
     if len(page) > 1_000_000:
         yield f"{len(page):,} bytes"
+
+
+def _may_lead_to(address: str) -> bool:
+    return address == FORWARD or address.startswith(("/", "https://letters.example.com/"))
 
 
 def fuzz(seed: str, requests: int, tell: Callable[[str], None] = lambda _: None) -> list[tuple[int, str]]:
@@ -245,12 +299,15 @@ def _path(draw: random.Random, tokens: list[str]) -> str:
             at = draw.randrange(len(token))
             return token[:at] + draw.choice(["", "A", "-", "=", " ", "é"]) + token[at + draw.randrange(3) :]
         case 3:
-            return draw.choice(["/u/", "/m/", "/c/", "/b/", "/a/", "/r/"]) + token[3:]
+            return draw.choice(["/u/", "/m/", "/c/", "/b/", "/a/", "/n/", "/r/"]) + token[3:]
         case 4:
-            return draw.choice(["/u/", "/m/", "/c/", "/b/", "/a/", "/r/", "/ops/", "/static/"]) + _odd(draw)
+            starts = ["/u/", "/m/", "/c/", "/b/", "/a/", "/n/", "/r/", HOOK, "/ops/", "/static/"]
+            return draw.choice(starts) + _odd(draw)
         case 5:
             return draw.choice(
-                ["/subscribe"] * 6 + ["/", "/healthz", "/ops", "/webhooks/sendgrid", "/static/pages.css"]
+                ["/subscribe"] * 6
+                + [f"{HOOK}producer-groups"] * 6
+                + ["/", "/healthz", "/ops", "/webhooks/sendgrid", "/static/pages.css"]
             )
         case 6:
             return draw.choice(

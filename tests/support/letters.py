@@ -94,7 +94,7 @@ def letter_of(name: str, text: Issue, plan: Plan, message: str = "issue") -> Let
 def stored(edition: Edition, reader: Recipient = READER) -> dict[str, Any]:
     """What the mailroom keeps of an edition for one reader."""
     publication = sources.read_publication(PROJECT)
-    launch = "producer-groups" if any(tag.name == "apply_link" for tag in edition.merge_tags) else None
+    launch = "producer-groups" if any(tag.name in ("apply_link", "mute_link") for tag in edition.merge_tags) else None
     values, leave = MergeWriter(edition.merge_tags, BASE_URL, SIGNER, 3, launch).write(reader)
     submission = Submission(
         key="1",

@@ -31,6 +31,7 @@ VALUES = {
     "manage_link": "https://longtake.example.com/m/k7",
     "unsubscribe_link": "https://longtake.example.com/u/k7",
     "apply_link": "https://longtake.example.com/a/k7",
+    "mute_link": "https://longtake.example.com/n/k7",
     "confirm_link": "https://longtake.example.com/c/k7",
     "referrals_to_go": "1",
     "next_reward": "a month of the paid letter",

@@ -213,6 +213,43 @@ closes = "2026-12-18 18:00"
 """
 
 
+@pytest.mark.parametrize(
+    ("change", "line", "problem"),
+    [
+        (('"groups"\nname', '"two groups"\nname'), 1, "id is not usable"),
+        (('"groups"\nname', '"' + "g" * 65 + '"\nname'), 1, "id is not usable"),
+        (("closes", 'forward = "http://t.example.com"\ncloses'), 6, "forward is not an https address"),
+        (("closes", 'forward = "https://t.example.com@evil.test/"\ncloses'), 6, "place to send readers on to"),
+        (("closes", 'forward = "https://b\u00fccher.example/"\ncloses'), 6, "place to send readers on to"),
+        (("//t.example.com/groups", "//me:x@t.example.com/"), 3, "page cannot be a place"),
+        (("closes", "secret = 'x'\ncloses"), 6, "no key Broadsheet knows"),
+        (("closes", "converted_by = 7\ncloses"), 6, "converted_by must be text"),
+    ],
+)
+def test_what_is_wrong_with_a_launch_is_told_with_its_line(
+    tmp_path: Path, change: tuple[str, str], line: int, problem: str
+) -> None:
+    write(tmp_path, "content/publication.toml", PUBLICATION)
+    write(tmp_path, "content/launches/groups.toml", LAUNCH.replace(*change))
+    with pytest.raises(SourceError, match=problem) as told:
+        sources.read_launches(tmp_path)
+    assert told.value.line == line
+    assert told.value.fix
+
+
+def test_a_launch_leads_to_its_page_unless_it_says_otherwise(tmp_path: Path) -> None:
+    write(tmp_path, "content/publication.toml", PUBLICATION)
+    write(tmp_path, "content/launches/groups.toml", LAUNCH)
+    assert sources.read_launches(tmp_path)["groups"].leads_to == "https://t.example.com/groups"
+    write(
+        tmp_path,
+        "content/launches/groups.toml",
+        LAUNCH + 'forward = "https://f.example.org/?a=1"\nconverted_by = "in"\n',
+    )
+    launch = sources.read_launches(tmp_path)["groups"]
+    assert (launch.leads_to, launch.converted_by) == ("https://f.example.org/?a=1", "in")
+
+
 def test_a_launch_keeps_wall_times_in_the_publications_zone(tmp_path: Path) -> None:
     write(tmp_path, "content/publication.toml", PUBLICATION)
     write(tmp_path, "content/launches/groups.toml", LAUNCH)

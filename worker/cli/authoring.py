@@ -103,10 +103,10 @@ def check(
         raise typer.Exit(1)
 
 
-def find_problems(context: Context, text: Issue, message: str = "issue") -> list[Finding]:
-    """Preflight's findings for one text, errors first."""
+def find_problems(context: Context, text: Issue, message: str = "issue", at: datetime | None = None) -> list[Finding]:
+    """Preflight's findings for one text, errors first; `at` is when it reaches its last reader, now if left away."""
     settings = context.settings
-    facts = gather_facts(context.engine, settings.project, base_url=settings.base_url, now=datetime.now(UTC))
+    facts = gather_facts(context.engine, settings.project, base_url=settings.base_url, now=at or datetime.now(UTC))
     return preflight.find_problems(
         context.engine, text, context.publication, context.templates, facts, message, context.editions
     )

@@ -109,18 +109,18 @@ def send(
         what = "--local" if local_hour else f"{issue.file} says local_hour, which"
         raise UsageError(f"{what} needs an hour", fix='say which: --at "monday 07:00"; or --no-local')
     _refuse_second(context, issue, slug)
-    problems = find_problems(context, issue)
+    chosen = segment or issue.audience
+    hours = preview_hours(context.engine, publication, chosen, hour) if by_zone else {}
+    problems = find_problems(context, issue, at=max([hour.at, *hours]))
     if problems:
         print_problems(problems, err if as_json else out)
     if any(one.severity is Severity.ERROR for one in problems):
         raise BroadsheetError(
             f"{issue.file} has errors and cannot be sent", fix=f"mend them; `broadsheet check {slug}` looks again"
         )
-    chosen = segment or issue.audience
     audience = preview_audience(context.engine, publication, chosen, hour.at)
     total = sum(parts.get("audience", 0) for parts in audience.values())
     days = warm_up_days(context.engine, publication, total, hour.at)
-    hours = preview_hours(context.engine, publication, chosen, hour) if by_zone else {}
     _tell_oddities(context, publication, chosen, hour, by_zone)
     if not as_json:
         _show(issue.title, chosen, audience, total, "now" if not at else local(hour.at, hour.zone))

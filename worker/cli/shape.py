@@ -48,6 +48,7 @@ ORDER = (
         "correct",
         "reconcile",
         "report",
+        "launches",
         "subscribers",
         "signup-form",
         "segments",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from worker.domain.subscriber import Plan
@@ -27,6 +28,7 @@ class MergeName(StrEnum):
     MANAGE_LINK = "manage_link"
     UNSUBSCRIBE_LINK = "unsubscribe_link"
     APPLY_LINK = "apply_link"  # the reader's own link to apply to the launch of this mailing
+    MUTE_LINK = "mute_link"  # the reader's own way to hear no more of the launch of this mailing
     CONFIRM_LINK = "confirm_link"  # confirms a sign-up; works from a confirmation alone
     REFERRALS_TO_GO = "referrals_to_go"  # friends that are missing to the reader's next milestone
     NEXT_REWARD = "next_reward"  # what that one brings
@@ -48,6 +50,14 @@ class MergeTag:
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """A launch that an edition shows, and from when on it may be shown no more."""
+
+    launch_id: str
+    closes_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Edition:
     """A rendered mail for one plan. `id` is None until the ledger has frozen it.
 
@@ -64,6 +74,7 @@ class Edition:
     revision: int = 1
     id: int | None = None
     source_hash: str = ""
+    cards: tuple[Card, ...] = ()
 
     @property
     def hash(self) -> str:

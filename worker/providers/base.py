@@ -40,7 +40,8 @@ class Submission:
 
     `key` is the submission's opaque id; it comes back with every event. `send_at` and `sendgrid_batch_id` are
     set for staged mail only. `sandbox` asks for validation without mail. `past_opt_outs`: it also goes to who stands on
-    the provider's list of opt-outs, for it asks whether they want to come back.
+    the provider's list of opt-outs, for it asks whether they want to come back. `counts_clicks`: links but the reader's own
+    lead through the provider, which reports who followed one.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Submission:
     sendgrid_batch_id: str | None = None
     sandbox: bool = False
     past_opt_outs: bool = False
+    counts_clicks: bool = False
 
 
 class RefusalKind(StrEnum):

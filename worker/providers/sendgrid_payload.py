@@ -24,9 +24,8 @@ from worker.providers.sendgrid_limits import (
     PayloadError,
 )
 
-#: SendGrid's own link rewriting and open pixel. Off: rewriting sends readers through another host, in the text part
-#: too, and scanners fill both with noise. Always sent, because account defaults differ and change.
-CLICK_TRACKING: Final = False
+#: SendGrid's own open pixel. Off, and so is its rewriting of links unless the author asks for it: that sends readers through
+#: another host, and scanners fill both with noise. Always sent, because account defaults differ and change.
 OPEN_TRACKING: Final = False
 
 DELIVERY_ARG = "bs_delivery"  # comes back in every event; opaque ids only, since SendGrid keeps custom_args for ever
@@ -92,7 +91,7 @@ def _message(submission: Submission) -> dict[str, Any]:
         ],
         "custom_args": {SUBMISSION_ARG: submission.key},
         "tracking_settings": {
-            "click_tracking": {"enable": CLICK_TRACKING, "enable_text": False},
+            "click_tracking": {"enable": submission.counts_clicks, "enable_text": False},
             "open_tracking": {"enable": OPEN_TRACKING},
             # On, it adds headers and a footer of its own beside ours.
             "subscription_tracking": {"enable": False},

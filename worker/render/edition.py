@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from worker.domain.edition import Edition, Place
+from worker.domain.edition import Card, Edition, Place
 from worker.domain.issue import Issue
 from worker.domain.publication import Publication
 from worker.domain.subscriber import Plan
 from worker.errors import RenderError
-from worker.render.blocks import Tree
+from worker.render.blocks import Container, Tree
 from worker.render.campaign import Campaign
 from worker.render.gate import cut
 from worker.render.layout import Templates
@@ -23,6 +23,7 @@ from worker.render.scene import Facts, Scene
 from worker.render.shared import Shared
 from worker.render.text import plain_text
 from worker.render.untracked import untracked
+from worker.render.walk import blocks_in
 
 # Line ends would begin another header; controls, halves of characters and what turns the direction of other words have
 # no place in an inbox's list.
@@ -69,12 +70,22 @@ def render_edition(
     html = Pictures(scene.publication, scene.facts.media).with_heights(html)
     html = untracked(html, scene.facts.base_url)
     text = plain_text(readable, scene, tags, message, shared.text)
-    return Edition(scene.plan, subject, preheader, html.decode(), text, tags.used)
+    cards = _cards(readable, scene.facts)
+    return Edition(scene.plan, subject, preheader, html.decode(), text, tags.used, cards=cards)
 
 
 def mjml_of(tree: Tree, scene: Scene, templates: Templates, message: str = "issue") -> str:
     """The MJML one edition is made from, before the guard; for designers."""
     return "".join(templates.mjml(cut(tree, scene.plan), scene, _merge_tags(scene, message), message, Shared()))
+
+
+def _cards(readable: Tree, facts: Facts) -> tuple[Card, ...]:
+    """The launches it shows, each once; one that has closed has no card."""
+    named = {
+        block.args for block in blocks_in(readable.blocks) if isinstance(block, Container) and block.name == "launch"
+    }
+    shown = (facts.launches[one] for one in sorted(named & facts.launches.keys()))
+    return tuple(Card(one.id, one.closes_at) for one in shown if facts.now < one.closes_at)
 
 
 def _merge_tags(scene: Scene, message: str) -> MergeTags:

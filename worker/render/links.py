@@ -40,6 +40,7 @@ LINK_PATHS = {
     MergeName.APPLY_LINK: "/a/",
     MergeName.CONFIRM_LINK: "/c/",
     MergeName.REWARDS_LINK: "/f/",
+    MergeName.MUTE_LINK: "/n/",
 }
 
 
@@ -50,6 +51,7 @@ class Purpose(StrEnum):
     MANAGE = "m"
     APPLY = "a"
     CONFIRM = "c"
+    MUTE = "n"  # not this launch
     UNDO = "b"  # back: takes one leaving back
     FRIENDS = "f"  # whom they brought, as a number, and what it earned
 
@@ -61,6 +63,7 @@ _CUTS = {
     Purpose.MANAGE: (b"r", MAC_BYTES),
     Purpose.APPLY: (b"a", 0),
     Purpose.CONFIRM: (b"c", 0),
+    Purpose.MUTE: (b"n", 0),
     Purpose.UNDO: (b"b", 0),
     Purpose.FRIENDS: (b"f", 0),
 }
@@ -143,11 +146,15 @@ class Signer:
 
     def apply_token(self, subscriber_id: int, launch_id: str) -> str:
         """Its token; the launch's id travels as text (at most 200 bytes)."""
-        name = launch_id.encode()
-        if not 0 < len(name) <= 200:
-            raise ValueError(f"a launch's id has 1 to 200 bytes, this one {len(name)}")
-        signed = _PACK_NAMED.pack(b"a", _NAMED, subscriber_id) + name
-        return _encoded(signed[1:] + self._digest(signed)[:MAC_BYTES])
+        return self._named(b"a", subscriber_id, launch_id)
+
+    def mute_path(self, subscriber_id: int, launch_id: str) -> str:
+        """`/n/<token>`: the reader's own link to hear no more of a launch."""
+        return "/n/" + self.mute_token(subscriber_id, launch_id)
+
+    def mute_token(self, subscriber_id: int, launch_id: str) -> str:
+        """Its token."""
+        return self._named(b"n", subscriber_id, launch_id)
 
     def read(self, token: str, purpose: Purpose) -> LinkIds:
         """The ids in a token made for this purpose. Raises LinkError for anything else, however it is damaged."""
@@ -187,6 +194,13 @@ class Signer:
         if token != _encoded(raw):  # one token, one spelling: base64 leaves up to four spare bits
             raise _damaged()
         return sent
+
+    def _named(self, letter: bytes, subscriber_id: int, launch_id: str) -> str:
+        name = launch_id.encode()
+        if not 0 < len(name) <= 200:
+            raise ValueError(f"a launch's id has 1 to 200 bytes, this one {len(name)}")
+        signed = _PACK_NAMED.pack(letter, _NAMED, subscriber_id) + name
+        return _encoded(signed[1:] + self._digest(signed)[:MAC_BYTES])
 
 
 def _keyed(secret: str) -> hashlib.blake2b:

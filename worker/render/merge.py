@@ -36,7 +36,7 @@ _UNPRINTABLE = re.compile(
 #: A name without one of these shows nothing that could be a name: a dot, a dash, an invisible letter.
 _SHOWN = re.compile(r"[^\W_\u115f\u1160\u3164\uffa0]|[\u2190-\u27ff\u2900-\u2bff\U0001f000-\U0001faff]")
 
-# The cells a recipient's values are picked from, by position: the name for HTML, text and URL, the count, six links, and,
+# The cells a recipient's values are picked from, by position: the name for HTML, text and URL, the count, eight links, and,
 # only where there is a milestone ahead, the friends to go and what it brings for HTML, text and URL.
 _NAME = {Place.HTML: 0, Place.TEXT: 1, Place.URL: 2}
 _COUNT = 3
@@ -44,6 +44,9 @@ _LINK = {name: 4 + number for number, name in enumerate(LINK_PATHS)}
 _TO_GO = 4 + len(LINK_PATHS)
 _REWARD = {Place.HTML: _TO_GO + 1, Place.TEXT: _TO_GO + 2, Place.URL: _TO_GO + 3}
 _PROMISES = {MergeName.REFERRALS_TO_GO, MergeName.NEXT_REWARD}
+
+#: They say which launch is meant by the mailing they stand in.
+OF_A_LAUNCH = (MergeName.APPLY_LINK, MergeName.MUTE_LINK)
 
 _Pick = Callable[[list[str]], tuple[str, ...]]
 
@@ -68,8 +71,8 @@ class MergeWriter:
         for tag in tags:
             if not tag.tag.startswith(TAG_MARK):
                 raise ValueError(f"a merge tag begins with {TAG_MARK}, not as {tag.tag!r} does")
-            if tag.name is MergeName.APPLY_LINK and not launch_id:
-                raise ValueError("apply_link is used in a mailing that belongs to no launch")
+            if tag.name in OF_A_LAUNCH and not launch_id:
+                raise ValueError(f"{tag.name.value} is used in a mailing that belongs to no launch")
         names = {tag.name for tag in tags}
         self._unsubscribe_base = base_url.rstrip("/") + LINK_PATHS[MergeName.UNSUBSCRIBE_LINK]
         self._signer, self._mailing_id, self._launch_id = signer, mailing_id, launch_id or ""
@@ -79,7 +82,7 @@ class MergeWriter:
         self._rewards = {one.id: _reward_cells(one.name) for one in self._milestones}
         self._shows_friends = MergeName.REWARDS_LINK in names
         self._refers, self._applies = MergeName.REFERRAL_LINK in names, MergeName.APPLY_LINK in names
-        self._confirms = MergeName.CONFIRM_LINK in names
+        self._confirms, self._mutes = MergeName.CONFIRM_LINK in names, MergeName.MUTE_LINK in names
         self._name_in_url = any(tag.name is MergeName.FIRST_NAME and tag.place is Place.URL for tag in tags)
         self._forms = {
             (named, counted, promised): _form(tags, named, counted, promised)
@@ -103,15 +106,16 @@ class MergeWriter:
             if self._shows_friends
             else ""
         )
+        mute = _unmarked(self._signer.mute_token(recipient.subscriber_id, self._launch_id)) if self._mutes else ""
         name = first_name(recipient.name)
         count = str(recipient.referral_count)
         if not name or (name.isalnum() and _SHOWN.match(name) and len(name) <= NAME_LIMIT and not _MARK.search(name)):
             # Letters and digits of any script: nothing to escape but in a URL.
-            cells = [name, name, "", count, unsubscribe, manage, refer, apply, confirm, friends]
+            cells = [name, name, "", count, unsubscribe, manage, refer, apply, confirm, friends, mute]
         else:
             name = shown_name(name)
             html, text = _json(_placed(name, Place.HTML)), _json(_placed(name, Place.TEXT))
-            cells = [html, text, "", count, unsubscribe, manage, refer, apply, confirm, friends]
+            cells = [html, text, "", count, unsubscribe, manage, refer, apply, confirm, friends, mute]
         if self._name_in_url:
             cells[_NAME[Place.URL]] = _placed(name, Place.URL)
         promised = False

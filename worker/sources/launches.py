@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from worker.domain.launch import Launch
 from worker.sources.files import Toml
@@ -10,7 +12,10 @@ from worker.sources.publication import read_publication
 
 _KEYS = frozenset(
     {"id", "name", "subtitle", "page", "image", "button", "opens", "closes", "zone", "audience", "sequence"}
+    | {"forward", "converted_by"}
 )
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # it stands in web addresses and settings
+_HOST = re.compile(r"[A-Za-z0-9.-]+")
 
 
 def read_launches(project: Path) -> dict[str, Launch]:
@@ -30,7 +35,7 @@ def read_launches(project: Path) -> dict[str, Launch]:
 def _launch(source: Toml, slug: str, zone: str) -> Launch:
     source.only(source.values, _KEYS)
     launch = Launch(
-        id=source.string("id"),
+        id=_identity(source),
         slug=slug,
         file=source.file,
         name=source.string("name"),
@@ -43,7 +48,27 @@ def _launch(source: Toml, slug: str, zone: str) -> Launch:
         zone=source.zone("zone", zone),
         audience=source.string("audience", "everyone"),
         sequence=source.string("sequence", slug),
+        forward=_forward(source),
+        converted_by=source.string("converted_by", ""),
     )
     if launch.closes <= launch.opens:
         raise source.wrong("closes", "is not after opens", "put closes after opens")
     return launch
+
+
+def _identity(source: Toml) -> str:
+    written = source.string("id")
+    if not _ID.fullmatch(written):
+        raise source.wrong("id", f"is not usable: {written!r}", "use letters, digits, . _ and -, at most 64")
+    return written
+
+
+def _forward(source: Toml) -> str:
+    """Browsers are sent there by us, so nobody may take it for another host than it is: no user, no odd characters."""
+    written = source.url("forward", "")
+    key = "forward" if written else "page"
+    parts = urlsplit(written or source.url("page"))
+    if "@" in parts.netloc or not _HOST.fullmatch(parts.hostname or ""):
+        fix = "write a host in ASCII letters (xn--... for others), without a user before it"
+        raise source.wrong(key, f"cannot be a place to send readers on to: {parts.netloc!r}", fix)
+    return written

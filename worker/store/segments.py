@@ -36,7 +36,8 @@ from worker.domain.segment import (
     end_of,
 )
 from worker.errors import UsageError
-from worker.store.tables import launch_conversions, referrals, subscriber_tags, subscribers
+from worker.store.launches import is_converted
+from worker.store.tables import referrals, subscriber_tags, subscribers
 
 
 class _AsciiLower(FunctionElement[str]):
@@ -81,9 +82,7 @@ def where(rule: Rule, now: datetime) -> ColumnElement[bool]:
             # Not LIKE, in which SQLite takes upper for lower case.
             return or_(own == tag, func.substr(own, 1, len(tag) + 1) == f"{tag}-")
         case Converted(launch_id):
-            return exists().where(
-                launch_conversions.c.launch_id == launch_id, launch_conversions.c.subscriber_id == subscribers.c.id
-            )
+            return is_converted(launch_id, subscribers.c.id)
         case All(rules):
             return and_(true(), *(where(part, now) for part in rules))
         case Any(rules):

@@ -14,10 +14,11 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from worker.domain.edition import Edition, MergeName, MergeTag, Place
+from worker.domain.edition import Card, Edition, MergeName, MergeTag, Place
 from worker.domain.issue import Issue
 from worker.domain.publication import Publication
 from worker.domain.subscriber import Plan
@@ -102,7 +103,8 @@ class EditionCache:
 def _plain(edition: Edition) -> dict[str, Any]:
     tags = [[one.tag, one.name, one.fallback, one.place] for one in edition.merge_tags]
     parts = {name: getattr(edition, name) for name in ("plan", "subject", "preheader", "html", "text", "source_hash")}
-    return {**parts, "merge_tags": tags, "hash": edition.hash}
+    cards = [[one.launch_id, one.closes_at.isoformat()] for one in edition.cards]
+    return {**parts, "merge_tags": tags, "cards": cards, "hash": edition.hash}
 
 
 def _editions(written: dict[str, Any], key: str) -> Editions:
@@ -116,7 +118,8 @@ def _editions(written: dict[str, Any], key: str) -> Editions:
         )
         plan = Plan(one["plan"])
         parts = (one["subject"], one["preheader"], one["html"], one["text"])
-        found[plan] = Edition(plan, *parts, tags, source_hash=one["source_hash"])
+        cards = tuple(Card(launch_id, datetime.fromisoformat(at)) for launch_id, at in one["cards"])
+        found[plan] = Edition(plan, *parts, tags, source_hash=one["source_hash"], cards=cards)
         if found[plan].hash != one["hash"]:
             raise ValueError("an entry that was changed or cut short")
     if set(found) != set(Plan):

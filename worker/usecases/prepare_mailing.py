@@ -21,6 +21,7 @@ from worker.store.engine import Engine, reading
 from worker.store.segments import audience_rule
 from worker.store.subscribers import count_confirmed
 from worker.usecases.edition_cache import EditionCache
+from worker.usecases.reaching_hour import reaching_hour
 from worker.usecases.write_alert import write_alert
 
 TEST_PREFIX = "[TEST] "
@@ -43,7 +44,8 @@ def prepare_mailing(
     else:
         text, message = find_text(project, mailing.source)
     templates = Templates(sources.read_templates(project), sources.read_theme(project))
-    facts = gather_facts(engine, project, base_url=base_url, now=now)
+    moment = reaching_hour(engine, mailing, rule, now)
+    facts = gather_facts(engine, project, base_url=base_url, now=moment)
     editions = (cache or EditionCache()).render(text, publication, templates, facts, message)
     if mailing.kind is MailingKind.TEST:
         editions = {plan: replace(one, subject=TEST_PREFIX + one.subject) for plan, one in editions.items()}

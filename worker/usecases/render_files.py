@@ -57,7 +57,7 @@ def fill_in(
     edition: Edition, recipient: Recipient, signer: Signer, base_url: str, milestones: Sequence[Milestone] = ()
 ) -> dict[str, str]:
     """Subject, preheader, HTML and text as this recipient would read them."""
-    launch = "sample" if any(tag.name == "apply_link" for tag in edition.merge_tags) else None
+    launch = "sample" if any(tag.name in ("apply_link", "mute_link") for tag in edition.merge_tags) else None
     values, _ = MergeWriter(edition.merge_tags, base_url, signer, 0, launch, milestones).write(recipient)
     parts = {"subject": edition.subject, "preheader": edition.preheader, "html": edition.html, "text": edition.text}
     for tag, value in json.loads(values).items():

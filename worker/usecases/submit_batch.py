@@ -196,6 +196,7 @@ def build_submission(desk: Desk, started: StartedBatch, addressees: list[Address
         sendgrid_batch_id=started.sendgrid_batch_id,
         send_at=started.send_at,
         sandbox=desk.terms.sandbox,
+        counts_clicks=desk.terms.counts_clicks and desk.mailing.rules.preferences,  # not of mail about an account
         past_opt_outs=mailing.rules.asks,
     )
 

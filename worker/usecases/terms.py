@@ -23,6 +23,7 @@ class Terms:
     mark: Mark
     lease_seconds: float
     sandbox: bool = False
+    counts_clicks: bool = False
     slice_seconds: float = 20.0
     pace: Pace = UNLIMITED
     call_seconds: float = 0.0

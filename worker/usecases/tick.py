@@ -14,6 +14,7 @@ from worker.store.installation import fenced_reason
 from worker.store.ledger.due import database_clock, due_for_planning, due_for_submitting
 from worker.store.ledger.lateness import decide_late
 from worker.store.ledger.recall import due_for_recall
+from worker.store.ledger.refresh import due_for_refresh
 from worker.store.ledger.slots import due_for_freeing
 from worker.store.ledger.staging import due_for_id, leave_late
 from worker.store.ledger.sweep import sweep
@@ -22,9 +23,11 @@ from worker.usecases.content import Content
 from worker.usecases.due import Due
 from worker.usecases.end_plans import end_due_plans
 from worker.usecases.lift_suppressions import lift_due
+from worker.usecases.note_launches import note_launches
 from worker.usecases.push_suppressions import push_due
 from worker.usecases.raise_alerts import raise_alerts
 from worker.usecases.rederive_hours import rederive_hours
+from worker.usecases.refresh_mailing import refreshes_due
 from worker.usecases.review_pace import in_turn, review_blocks
 from worker.usecases.stage_mailing import decide_uncertain
 from worker.usecases.sync_suppressions import sync_due
@@ -58,6 +61,7 @@ def tick(
         sweep(connection, at)
         decide_uncertain(connection, at, pace.steady(at))  # also what was swept just now
     verify_referrals(engine, content.publication.referral, content.publication.slot.zone, at)
+    note_launches(engine, content.launches.values())
     advance_followups(engine, content, at, batch_size)
     raise_alerts(engine, alert_address, at)
     review_blocks(engine, pace, batch_size)
@@ -71,7 +75,10 @@ def tick(
         staging += [
             Due("free_generations", one.mailing_id, Queue.PROMPT) for one in due_for_freeing(connection, at)[:1]
         ]
-        plans = [Due("plan_mailing", due.mailing_id, KINDS[due.kind].queue) for due in due_for_planning(connection, at)]
+        plans = refreshes_due(due_for_refresh(connection))
+        plans += [
+            Due("plan_mailing", due.mailing_id, KINDS[due.kind].queue) for due in due_for_planning(connection, at)
+        ]
         return [*synced, *staging, *plans] + [
             Due("submit_batches", due.mailing_id, queue, min(due.pending, lanes) if queue is Queue.BULK else 1)
             for due in in_turn(connection, pace, due_for_submitting(connection))

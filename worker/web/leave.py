@@ -17,6 +17,7 @@ from worker.queue.hints import clock_window
 from worker.render.links import Purpose
 from worker.store.consent import surviving
 from worker.store.engine import reading
+from worker.store.ledger.mailings import get_mailing
 from worker.usecases.push_suppressions import push_due
 from worker.usecases.undo_leaving import may_undo, undo_leaving
 from worker.usecases.unsubscribe import unsubscribe
@@ -27,8 +28,12 @@ _JUST_NOW = timedelta(minutes=1)  # a second press that comes so soon is one han
 
 def ask(site: Site, token: str) -> ResponseReturnValue:
     """The page. It changes nothing: scanners open every link of a mail."""
-    site.read(token, Purpose.UNSUBSCRIBE)
-    return site.page("leave.html", token=token)
+    ids = site.read(token, Purpose.UNSUBSCRIBE)
+    with reading(site.context.engine) as connection:
+        mailing = get_mailing(connection, ids.mailing_id) if ids.mailing_id else None
+    launch = site.launches.get(mailing.launch_id) if mailing is not None and mailing.launch_id else None
+    mute_path = site.signer.mute_path(ids.subscriber_id, launch.id) if launch is not None else ""
+    return site.page("leave.html", token=token, launch=launch, mute_path=mute_path)
 
 
 def leave(site: Site, token: str) -> ResponseReturnValue:

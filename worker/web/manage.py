@@ -12,6 +12,7 @@ from worker.domain.subscriber import Plan, Subscriber, SubscriberStatus, Wants
 from worker.render.links import LinkIds, Purpose
 from worker.store.consent import Held, held, surviving
 from worker.store.engine import reading
+from worker.store.launches import has_muted
 from worker.usecases.choose_preferences import (
     LONGEST_PAUSE,
     Preferences,
@@ -74,9 +75,23 @@ def _page(
         earliest=today + timedelta(days=1),
         latest=today + LONGEST_PAUSE,
         zone=masthead.zone,
+        launches=_open_launches(site, subscriber),
         leave_path=site.signer.unsubscribe_path(ids.subscriber_id, ids.mailing_id),
         subscribe_path=SUBSCRIBE,
     )
+
+
+def _open_launches(site: Site, subscriber: Subscriber | None) -> list[tuple[str, bool, str]]:
+    """The name of each launch that is open, whether they muted it, and where they may change that."""
+    now = site.now()
+    found = [one for one in site.launches.values() if one.opens_at <= now < one.closes_at]
+    if subscriber is None or not found:
+        return []
+    with reading(site.context.engine) as connection:
+        return [
+            (one.name, has_muted(connection, one.id, subscriber.id), site.signer.mute_path(subscriber.id, one.id))
+            for one in found
+        ]
 
 
 def _state(subscriber: Subscriber | None, suppressed: Held | None) -> str:

@@ -7,7 +7,21 @@ from dataclasses import dataclass
 
 from flask.typing import ResponseReturnValue
 
-from worker.web import apply, confirm, friends, health, home, leave, manage, ops, recommend, subscribe, webhook
+from worker.web import (
+    apply,
+    confirm,
+    friends,
+    health,
+    home,
+    launch_hook,
+    leave,
+    manage,
+    mute,
+    ops,
+    recommend,
+    subscribe,
+    webhook,
+)
 
 View = Callable[..., ResponseReturnValue]
 
@@ -25,6 +39,8 @@ class Route:
 ROUTES: tuple[Route, ...] = (
     # SendGrid
     Route("events", ("POST",), "/webhooks/sendgrid", webhook.receive),
+    # the author's shop or form
+    Route("conversion", ("POST",), "/hooks/launches/<launch_id>", launch_hook.receive),
     # a reader, known by the link alone
     Route("leave_page", ("GET",), "/u/<token>", leave.ask),
     Route("leave", ("POST",), "/u/<token>", leave.leave),
@@ -39,6 +55,8 @@ ROUTES: tuple[Route, ...] = (
     Route("reward_file", ("GET",), "/f/<token>/<milestone_id>", friends.fetch),
     Route("apply_page", ("GET",), "/a/<token>", apply.ask),
     Route("apply", ("POST",), "/a/<token>", apply.apply),
+    Route("mute_page", ("GET",), "/n/<token>", mute.ask),
+    Route("mute", ("POST",), "/n/<token>", mute.mute),
     # anybody
     Route("home", ("GET",), "/", home.show),
     Route("subscribe_page", ("GET",), "/subscribe", subscribe.ask),

@@ -7,7 +7,7 @@ masthead falls back to plain words instead of failing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 from flask import make_response, render_template
 from flask.wrappers import Response
 
+from worker.domain.launch import Launch
 from worker.domain.publication import Publication
 from worker.errors import BroadsheetError, LinkError
 from worker.logs import say
 from worker.queue.hints import Hint, enqueue_hints, fresh_window
 from worker.render.links import LinkIds, Purpose, Signer
+from worker.sources import read_launches
 
 if TYPE_CHECKING:
     from worker.context import Context
@@ -74,6 +76,16 @@ class Site:
             problem = broken.what if isinstance(broken, BroadsheetError) else type(broken).__name__
             say(log, logging.ERROR, "publication unreadable", problem=problem)
             return Masthead()
+
+    @property
+    def launches(self) -> Mapping[str, Launch]:
+        """The author's launches by id; none where they cannot be read just now."""
+        try:
+            return read_launches(self.context.settings.project)
+        except (BroadsheetError, OSError, ValueError) as broken:
+            problem = broken.what if isinstance(broken, BroadsheetError) else type(broken).__name__
+            say(log, logging.ERROR, "launches unreadable", problem=problem)
+            return {}
 
     def offer(self, due: Sequence[Hint], window: str | None = None) -> None:
         """Enqueue what a use case asked for. Without a queue the clock finds it a moment later."""

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
+from tests.support.commands import broadsheet  # noqa: F401  (fixtures)
 from tests.support.followups import PUBLICATION, make_launch
+from tests.support.mailroom import mailroom, start_mailroom  # noqa: F401  (fixtures)
 from worker.store.engine import reading, writing
 from worker.store.followups.runs import open_runs
 from worker.store.tables import addressees, due_steps, enrollments, mailings

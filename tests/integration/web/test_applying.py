@@ -5,45 +5,19 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
+from tests.support.launches import LAUNCH, write_project
 from tests.support.makers import NOW, make_subscriber
 from worker.context import Context
+from worker.sources import read_launches
 from worker.store.engine import reading, writing
 from worker.store.tables import launch_conversions
+from worker.usecases.note_launches import note_launches
 from worker.web.app import create_app
-
-PUBLICATION = """
-name = "The Slow Ladder"
-author = "Mara Lindqvist"
-sender = "mara@example.com"
-reply_to = "write@example.com"
-postal_address = "12 Quay Street, Porto"
-list_id = "letters.example.com"
-language = "en"
-home = "https://example.com"
-[slot]
-weekday = "monday"
-at = "07:00"
-zone = "Europe/Lisbon"
-"""
-
-LAUNCH = """
-id = "groups-2026"
-name = "Producer & Groups"
-subtitle = "Eight people, twelve weeks."
-page = "https://example.com/groups"
-button = "Learn more"
-opens = 2026-11-10T09:00:00
-closes = 2026-11-20T18:00:00
-zone = "America/Denver"
-"""
 
 
 @pytest.fixture
 def project(tmp_path):
-    (tmp_path / "content" / "launches").mkdir(parents=True)
-    (tmp_path / "content" / "publication.toml").write_text(PUBLICATION)
-    (tmp_path / "content" / "launches" / "groups.toml").write_text(LAUNCH)
-    return tmp_path
+    return write_project(tmp_path)
 
 
 @pytest.fixture
@@ -91,10 +65,11 @@ def test_the_button_converts_once_however_often_it_is_pressed(context, client, s
     for minute in (0, 5):
         clock[0] = NOW.replace(minute=minute)
         answer = client.post(path)
-        assert answer.status_code == 200
-        assert "application is noted" in answer.text
+        assert (answer.status_code, answer.headers["Location"]) == (303, "https://example.com/groups")
     assert conversions(context) == [("groups-2026", reader.id, "applied", NOW)]
-    assert "<button" not in client.get(path).text
+    page = client.get(path).text
+    assert "application is noted" in page
+    assert "<button" not in page
 
 
 @pytest.mark.parametrize(
@@ -102,8 +77,8 @@ def test_the_button_converts_once_however_often_it_is_pressed(context, client, s
     [
         # 09:00 in Denver is 16:00 UTC; 18:00 is 01:00 UTC on the next day.
         (datetime(2026, 11, 10, 15, 59, tzinfo=UTC), "This opens on"),
-        (datetime(2026, 11, 10, 16, 0, tzinfo=UTC), "noted"),
-        (datetime(2026, 11, 21, 0, 59, tzinfo=UTC), "noted"),
+        (datetime(2026, 11, 10, 16, 0, tzinfo=UTC), "redirected"),
+        (datetime(2026, 11, 21, 0, 59, tzinfo=UTC), "redirected"),
         (datetime(2026, 11, 21, 1, 0, tzinfo=UTC), "This closed on"),
     ],
 )
@@ -111,8 +86,9 @@ def test_it_counts_from_opening_to_closing_on_the_launchs_own_wall_clock(
     context, client, signer, reader, clock, now, words
 ):
     clock[0] = now
-    assert words in client.post(signer.apply_path(reader.id, "groups-2026")).text
-    assert len(conversions(context)) == (words == "noted")
+    answer = client.post(signer.apply_path(reader.id, "groups-2026"))
+    assert words in ("redirected" if answer.status_code == 303 else answer.text)
+    assert len(conversions(context)) == (words == "redirected")
 
 
 def test_somebody_who_applied_in_time_still_sees_so_after_the_close(client, signer, reader, clock):
@@ -130,7 +106,41 @@ def test_an_unknown_launch_and_a_damaged_link_are_404(context, client, signer, r
 
 
 def test_a_reader_who_is_not_here_any_more_converts_nobody(context, client, signer, reader):
-    assert client.post(signer.apply_path(reader.id + 1, "groups-2026")).status_code == 200
+    assert client.post(signer.apply_path(reader.id + 1, "groups-2026")).status_code == 303
+    with writing(context.engine) as connection:
+        erased = make_subscriber(connection, status="erased")
+    assert client.post(signer.apply_path(erased.id, "groups-2026")).status_code == 303
+    assert conversions(context) == []
+
+
+def test_the_button_leads_where_the_file_says_and_nowhere_a_request_says(client, signer, reader, project):
+    path = signer.apply_path(reader.id, "groups-2026")
+    file = project / "content" / "launches" / "groups.toml"
+    file.write_text(LAUNCH + 'forward = "https://shop.example.org/form?for=groups"\n')
+    for asked in ("?next=https://evil.example", "?forward=//evil.example/", "?url=javascript:alert(1)"):
+        answer = client.post(
+            path + asked,
+            data={"forward": "https://evil.example", "page": "https://evil.example"},
+            headers={"Referer": "https://evil.example", "Origin": "https://evil.example"},
+        )
+        assert answer.status_code == 303
+        assert answer.headers["Location"] == "https://shop.example.org/form?for=groups"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_the_page_lets_a_browser_follow_its_button_to_where_it_leads(client, signer, reader):
+    policy = client.get(signer.apply_path(reader.id, "groups-2026")).headers["Content-Security-Policy"]
+    assert "form-action 'self' https:;" in policy
+    assert "form-action 'self';" in client.get("/").headers["Content-Security-Policy"]
+
+
+def test_a_reader_who_has_the_launchs_tag_has_applied(context, client, signer, project):
+    file = project / "content" / "launches" / "groups.toml"
+    file.write_text(LAUNCH + 'converted_by = "applicant"\n')
+    note_launches(context.engine, read_launches(project).values())
+    with writing(context.engine) as connection:
+        tagged = make_subscriber(connection, tags=["applicant"])
+    assert "application is noted" in client.get(signer.apply_path(tagged.id, "groups-2026")).text
     assert conversions(context) == []
 
 

@@ -156,7 +156,7 @@ def _with_names(edition: Edition, name: str) -> Iterator[str]:
 
 
 def _filled(edition: Edition, name: str) -> tuple[str, str, str]:
-    launch = "groups" if any(tag.name == "apply_link" for tag in edition.merge_tags) else None
+    launch = "groups" if any(tag.name in ("apply_link", "mute_link") for tag in edition.merge_tags) else None
     reader = Recipient(1, 2, "noor@example.com", name, "k7", 3)
     values, _ = MergeWriter(edition.merge_tags, "https://letters.example.com", _SIGNER, 1, launch).write(reader)
     parts = [edition.html, edition.subject, edition.text]

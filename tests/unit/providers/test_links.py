@@ -39,9 +39,13 @@ def test_ids_come_back_from_every_kind_of_link(subscriber_id, mailing_id):
 
 
 @given(ids, st.text(st.characters(codec="utf-8"), min_size=1, max_size=50))
-def test_a_launch_comes_back_from_its_apply_link(subscriber_id, launch_id):
-    path = SIGNER.apply_path(subscriber_id, launch_id)
-    assert SIGNER.read(token(path), Purpose.APPLY) == LinkIds(subscriber_id, launch_id=launch_id)
+def test_a_launch_comes_back_from_its_links(subscriber_id, launch_id):
+    for path, purpose in (
+        (SIGNER.apply_path(subscriber_id, launch_id), Purpose.APPLY),
+        (SIGNER.mute_path(subscriber_id, launch_id), Purpose.MUTE),
+    ):
+        assert path.startswith(f"/{purpose}/")
+        assert SIGNER.read(token(path), purpose) == LinkIds(subscriber_id, launch_id=launch_id)
 
 
 @given(small, small)
@@ -67,6 +71,7 @@ def test_a_link_serves_its_own_purpose_only(number, made_for, read_for):
         Purpose.MANAGE: SIGNER.manage_path(number, 5),
         Purpose.CONFIRM: SIGNER.confirm_path(number, 5),
         Purpose.APPLY: SIGNER.apply_path(number, "autumn"),
+        Purpose.MUTE: SIGNER.mute_path(number, "autumn"),
         Purpose.UNDO: SIGNER.undo_path(number, LEFT_AT),
         Purpose.FRIENDS: SIGNER.friends_path(number, 5),
     }[made_for]

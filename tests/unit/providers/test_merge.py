@@ -211,6 +211,7 @@ def test_a_text_that_says_nothing_of_friends_asks_for_nothing_about_them():
         (MergeName.UNSUBSCRIBE_LINK, Purpose.UNSUBSCRIBE),
         (MergeName.MANAGE_LINK, Purpose.MANAGE),
         (MergeName.APPLY_LINK, Purpose.APPLY),
+        (MergeName.MUTE_LINK, Purpose.MUTE),
     ],
 )
 @given(subscriber_id=st.integers(1, 2**32 - 1))
@@ -252,6 +253,7 @@ def test_a_tag_of_another_form_is_a_bug_and_said_at_once():
         MergeWriter([MergeTag("{{x}}", MergeName.FIRST_NAME, "", Place.HTML)], BASE, SIGNER, 1, None)
 
 
-def test_an_apply_link_without_a_launch_is_said_at_once():
+@pytest.mark.parametrize("name", [MergeName.APPLY_LINK, MergeName.MUTE_LINK])
+def test_a_launchs_link_without_a_launch_is_said_at_once(name):
     with pytest.raises(ValueError, match="no launch"):
-        MergeWriter([MergeTag("-bs00h-", MergeName.APPLY_LINK, "", Place.HTML)], BASE, SIGNER, 1, None)
+        MergeWriter([MergeTag("-bs00h-", name, "", Place.HTML)], BASE, SIGNER, 1, None)

@@ -26,6 +26,14 @@ def closed(**changes: Any) -> dict[str, Any]:
     return {"facts": make_facts(launches={launch.id: launch})}
 
 
+STEP = {"message": "step", "file": "content/sequences/groups/reminder.md", "published_on": None}
+APPLY = "::: button {apply_link}\nApply\n:::"
+
+
+def step(**changes: Any) -> dict[str, Any]:
+    return STEP | closed(**changes)
+
+
 #: rule, severity, line, body, and what else is different about the letter.
 FOUND: list[tuple[str, Severity, int | None, str, dict[str, Any]]] = [
     ("render", E, THIRD, "fine\n\n::: nope\nx\n:::", {}),
@@ -184,6 +192,15 @@ FOUND: list[tuple[str, Severity, int | None, str, dict[str, Any]]] = [
     ("past-date", W, THIRD + 1, "fine\n\n::: next\nOn 9 November we meet.\n:::", {}),
     ("past-date", W, THIRD, "fine\n\n::: discount CODE20 until October 31st, 2026\nx\n:::", {}),
     ("past-date", W, THIRD + 1, "fine\n\n::: launch groups\nBooks close 2026-11-01.\n:::", {}),
+    ("launch-link", E, THIRD, f"fine\n\n{APPLY}", {}),
+    ("launch-link", E, THIRD, "fine\n\n[no more of it]({mute_link})", {}),
+    ("launch-link", E, THIRD, f"fine\n\n{APPLY}", step(sequence="other")),
+    ("apply-link", W, BODY_LINE, "fine", STEP),
+    ("apply-link", W, BODY_LINE, f"::: paid\n{APPLY}\n:::", STEP),
+    ("step-closed", W, 1, APPLY, step(closes=datetime(2026, 11, 20, 18))),  # noqa: DTZ001
+    ("step-date", W, BODY_LINE + 4, f"{APPLY}\n\nUntil 20 November.", STEP),
+    ("step-date", W, LINES["subject"], APPLY, STEP | {"subject": "The groups, until 20 November"}),
+    ("step-date", W, BODY_LINE + 4, f"{APPLY}\n\nThe door closes on December 20th.", STEP),
     ("size", E, None, "word " * 24_000, {"silence": ("letter-length",)}),
     ("size", W, None, "word " * 17_800, {"silence": ("letter-length",)}),
     ("long-line", E, None, f"fine\n\n[words](https://a.example.com/{'x' * 1_000})", {}),
@@ -247,6 +264,12 @@ CLEAN: list[tuple[str, str, dict[str, Any]]] = [
     ("launch-closed", "::: launch groups :::", {}),
     ("launch-dates", "::: launch groups :::", {}),
     ("past-date", "On 9 November it rained.\n\n::: next\nOn 30 November, or January 4, or 30 February.\n:::", {}),
+    ("launch-link", f"{APPLY}\n\n[no more of it]({{mute_link}})", STEP),
+    ("apply-link", f"::: paid\n{APPLY}\n:::\n\n::: free\n{APPLY}\n:::", STEP),
+    ("apply-link", "A friend came.", STEP | {"file": "content/sequences/referral/first.md"}),
+    ("step-closed", APPLY, STEP),
+    ("step-date", f"{APPLY}\n\nThe door closes on 18 December. We meet on 8 January.", STEP),
+    ("step-date", "On 20 November it rained.", {}),
     ("size", "word " * 3_000, {}),
     ("long-line", f"[words](https://a.example.com/{'x' * 800})", {}),
     ("silence", "[words](http://a.example.com/)", {"silence": ("link-http",)}),

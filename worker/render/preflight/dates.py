@@ -42,7 +42,7 @@ def launch_is_open(proof: Proof) -> Iterator[Spot]:
     for block, launch in _launches(proof):
         closes = instant(launch.closes, launch.zone)
         if proof.facts.now >= closes:
-            problem = f"{launch.name} closed on {launch.closes:%d %B %Y}, so its card is left out"
+            problem = f"{launch.name} closes on {launch.closes:%d %B %Y}, before this goes, so its card is left out"
             yield Spot(problem, "take the block out, or give another launch", block.line)
         elif proof.text.published_on and proof.text.published_on > launch.closes.date():
             problem = f"{launch.name} closes on {launch.closes:%d %B %Y}, before the letter's own date"
@@ -66,11 +66,18 @@ def what_comes_is_to_come(proof: Proof) -> Iterator[Spot]:
     for block in blocks_in(proof.tree.blocks):
         if isinstance(block, Container) and block.name in ("next", "launch", "discount"):
             for words in (block.args, *words_of(block.blocks)):
-                for found in _DATE.finditer(words):
-                    said = _date(found, day)
-                    if said is not None and said < day:
-                        problem = f"{found[0]!r} is past on {day.isoformat()}"
-                        yield Spot(problem, "give a date to come", proof.line(block.line, found[0]))
+                for found, said in said_dates(words, day):
+                    if said < day:
+                        problem = f"{found!r} is past on {day.isoformat()}"
+                        yield Spot(problem, "give a date to come", proof.line(block.line, found))
+
+
+def said_dates(words: str, near: date) -> Iterator[tuple[str, date]]:
+    """Each date that stands in the words, as written and as it is meant; without a year the one nearest to `near`."""
+    for found in _DATE.finditer(words):
+        said = _date(found, near)
+        if said is not None:
+            yield found[0], said
 
 
 def _launches(proof: Proof) -> Iterator[tuple[Block, Launch]]:

@@ -41,7 +41,7 @@ class Longest:
                 value = _WIDEST[tag.place] * self.reward
             case MergeName.REFERRAL_LINK:
                 value = "%2D" * self.code
-            case MergeName.APPLY_LINK:
+            case MergeName.APPLY_LINK | MergeName.MUTE_LINK:
                 value = "x" * _APPLY_TOKEN
             case _:
                 value = "x" * _TOKEN

@@ -15,6 +15,7 @@ from worker.render.preflight import (
     sheets,
     silence,
     size,
+    steps,
     tags,
     wording,
 )
@@ -67,6 +68,12 @@ SUBJECTS: dict[str, tuple[Rule, ...]] = {
         dates.launch_is_open,
         dates.launch_opens_before_it_closes,
         dates.what_comes_is_to_come,
+    ),
+    "Launches": (
+        steps.launch_links_stand_in_a_launch,
+        steps.readers_can_apply,
+        steps.launch_of_the_step_is_open,
+        steps.dates_of_a_step_are_to_come,
     ),
     "Law and mailbox providers": (footer.postal_address_is_shown, footer.leaving_is_possible),
     "Size": (size.html_stays_whole, size.styles_stay_whole, size.lines_are_short_enough),

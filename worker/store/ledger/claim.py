@@ -13,6 +13,7 @@ from worker.domain.mailing import MailingStatus
 from worker.domain.staging import CUTOFF, ID_AGE, GenerationState
 from worker.store.engine import Connection
 from worker.store.instants import DatabaseNow
+from worker.store.ledger.cards import SHOWS_CLOSED
 from worker.store.ledger.moves import changed, log_move
 from worker.store.pace import MAY_PACE
 from worker.store.tables import batches, generations, installation, mailings
@@ -60,6 +61,7 @@ READY: ColumnElement[bool] = and_(
     batches.c.status == BatchStatus.PENDING.value,
     batches.c.set_aside.is_(None),
     or_(batches.c.not_before.is_(None), batches.c.not_before <= DatabaseNow()),
+    ~SHOWS_CLOSED,
 )
 
 _next = (

@@ -19,8 +19,9 @@ from worker.domain.step_rules import load_rules
 from worker.domain.subscriber import SubscriberStatus, Wants
 from worker.domain.suppression import SuppressionReason
 from worker.store.instants import DatabaseNow
+from worker.store.launches import is_converted, is_muted
 from worker.store.segments import where
-from worker.store.tables import due_steps, enrollments, launch_conversions, launch_mutes, subscribers, suppressions
+from worker.store.tables import due_steps, enrollments, subscribers, suppressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +107,13 @@ def _merged(asking: Asking) -> ColumnElement[bool] | None:
 def _converted(asking: Asking) -> ColumnElement[bool] | None:
     if asking.launch_id is None:
         return None
-    return exists().where(
-        launch_conversions.c.launch_id == asking.launch_id, launch_conversions.c.subscriber_id == subscribers.c.id
-    )
+    return is_converted(asking.launch_id, subscribers.c.id)
 
 
 def _muted(asking: Asking) -> ColumnElement[bool] | None:
     if asking.launch_id is None:
         return None
-    return exists().where(
-        launch_mutes.c.launch_id == asking.launch_id, launch_mutes.c.subscriber_id == subscribers.c.id
-    )
+    return is_muted(asking.launch_id, subscribers.c.id)
 
 
 def _stopped(asking: Asking) -> ColumnElement[bool] | None:

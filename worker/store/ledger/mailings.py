@@ -132,6 +132,12 @@ def list_mailings(connection: Connection, statuses: Collection[MailingStatus] = 
     return [_mailing(row) for row in connection.execute(query)]
 
 
+def mailings_of_launch(connection: Connection, launch_id: str) -> list[Mailing]:
+    """The mails of a launch's own sequence, oldest first."""
+    query = select(mailings).where(mailings.c.launch_id == launch_id).order_by(mailings.c.id)
+    return [_mailing(row) for row in connection.execute(query)]
+
+
 def newest_mailings(connection: Connection, limit: int) -> list[Mailing]:
     """The newest mailings that a person may want to see, newest first: quiet kinds only where they need attention."""
     shown = or_(mailings.c.kind.not_in(QUIET_KINDS), mailings.c.needs_attention.is_not(None))

@@ -34,6 +34,7 @@ from worker.domain.segment import Rule
 from worker.domain.subscriber import Plan
 from worker.errors import LedgerError
 from worker.store.engine import Connection
+from worker.store.ledger.cards import keep_cards
 from worker.store.ledger.local_hours import Part, by_hour, first_number, whole
 from worker.store.ledger.mailings import pause_mailing
 from worker.store.ledger.moves import changed, log_move
@@ -281,4 +282,5 @@ def keep_edition(connection: Connection, mailing_id: int, edition: Edition) -> i
         )
         .returning(editions.c.id)
     ).scalar_one()
+    keep_cards(connection, kept, edition.cards)
     return kept

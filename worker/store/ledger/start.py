@@ -22,6 +22,7 @@ from worker.store.engine import Connection
 from worker.store.erased import forms_of
 from worker.store.followups.leaving import leave_by_rule
 from worker.store.instants import DatabaseNow
+from worker.store.ledger.cards import SHOWS_CLOSED
 from worker.store.ledger.claim import SENDS_AHEAD, SENDS_NOW, may_go
 from worker.store.ledger.eligibility import Asking, asking, skip_reason
 from worker.store.ledger.moves import changed, log_move
@@ -52,6 +53,7 @@ def _start_statement(lease_millis: int, ahead: bool) -> Any:
             batches.c.lease_until > DatabaseNow(),
             # Held back since it was claimed, by an outage.
             or_(batches.c.not_before.is_(None), batches.c.not_before <= DatabaseNow()),
+            ~SHOWS_CLOSED,
             may_go(SENDS_AHEAD if ahead else SENDS_NOW),
         )
         .values(

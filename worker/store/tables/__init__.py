@@ -5,6 +5,7 @@ A change needs a migration and a line in CHANGELOG.md.
 
 from worker.store.tables.base import Id, metadata
 from worker.store.tables.followups import due_steps, enrollments, sequence_runs, triggers
+from worker.store.tables.launches import launch_calls, launch_cards, launch_conversions, launch_mutes, launch_notes
 from worker.store.tables.ledger import (
     addressees,
     batches,
@@ -25,8 +26,6 @@ from worker.store.tables.people import (
     ERASED_KEYS,
     UNPUSHED,
     grants,
-    launch_conversions,
-    launch_mutes,
     returns,
     signup_counts,
     signups,
@@ -60,8 +59,11 @@ __all__ = [
     "grants",
     "installation",
     "known_keys",
+    "launch_calls",
+    "launch_cards",
     "launch_conversions",
     "launch_mutes",
+    "launch_notes",
     "mailings",
     "metadata",
     "named_referrers",

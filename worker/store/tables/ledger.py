@@ -41,6 +41,7 @@ mailings = Table(
     Column("step_id", Text),
     Column("rules", Text),  # JSON: the step's only_if and stop_if, read again before each call
     Index("ix_mailings_broadcasts", "send_at", **only("kind = 'broadcast'")),  # follow-ups keep away from these
+    Index("ix_mailings_launch_id", "launch_id", **only("launch_id IS NOT NULL")),  # what a launch's report counts
     Index("ix_mailings_needs_attention", "id", **only("needs_attention IS NOT NULL")),  # each tick looks at these few
 )
 

@@ -122,22 +122,3 @@ returns = Table(
     Column("evidence", Text, nullable=False),
     sqlite_with_rowid=False,
 )
-
-launch_conversions = Table(
-    "launch_conversions",
-    metadata,
-    Column("launch_id", Text, primary_key=True),
-    Column("subscriber_id", Id, ForeignKey("subscribers.id"), primary_key=True),
-    Column("how", Text, nullable=False),  # applied, bought, csv
-    Column("converted_at", Instant, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-launch_mutes = Table(
-    "launch_mutes",
-    metadata,
-    Column("launch_id", Text, primary_key=True),
-    Column("subscriber_id", Id, ForeignKey("subscribers.id"), primary_key=True),
-    Column("muted_at", Instant, nullable=False),
-    sqlite_with_rowid=False,
-)

@@ -23,6 +23,7 @@ def upgrade() -> None:
     _rewards()
     _known_people()
     _signups()
+    _launches()
 
 
 def _only(condition: str) -> dict[str, sa.TextClause]:
@@ -246,3 +247,35 @@ def _known_people() -> None:
 def _signups() -> None:
     for name in ("later_code", "network"):
         op.add_column("signups", sa.Column(name, sa.Text(), server_default="", nullable=False))
+
+
+def _launches() -> None:
+    op.create_table(
+        "launch_notes",
+        sa.Column("launch_id", sa.Text(), nullable=False),
+        sa.Column("converted_by", sa.Text(), server_default="", nullable=False),
+        sa.Column("closes_at", Instant, nullable=False),
+        sa.PrimaryKeyConstraint("launch_id", name=op.f("pk_launch_notes")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "launch_calls",
+        sa.Column("signature", sa.Text(), nullable=False),
+        sa.Column("received_at", Instant, nullable=False),
+        sa.PrimaryKeyConstraint("signature", name=op.f("pk_launch_calls")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_launch_calls_received_at"), "launch_calls", ["received_at"])
+    op.create_table(
+        "launch_cards",
+        sa.Column("edition_id", Id, nullable=False),
+        sa.Column("launch_id", sa.Text(), nullable=False),
+        sa.Column("closes_at", Instant, nullable=False),
+        sa.ForeignKeyConstraint(["edition_id"], ["editions.id"], name=op.f("fk_launch_cards_edition_id_editions")),
+        sa.PrimaryKeyConstraint("edition_id", "launch_id", name=op.f("pk_launch_cards")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_launch_cards_launch_id"), "launch_cards", ["launch_id"])
+    for table in ("launch_conversions", "launch_mutes"):
+        op.create_index(op.f(f"ix_{table}_subscriber_id"), table, ["subscriber_id"])
+    op.create_index("ix_mailings_launch_id", "mailings", ["launch_id"], **_only("launch_id IS NOT NULL"))
