@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.support.makers import make_subscriber
+from tests.support.referring import verify
 from worker import sources
 from worker.domain.edition import MergeName
 from worker.domain.subscriber import Plan
@@ -55,7 +56,9 @@ def test_a_launch_speaks_to_an_audience_that_exists(written):
 def test_the_reminder_and_the_first_referral_become_mailings_on_their_days(written, engine):
     with writing(engine) as connection:
         reader, friend = make_subscriber(connection), make_subscriber(connection)
-    record_referral(engine, reader.referral_code, friend.id, datetime(2026, 12, 14, 20, tzinfo=UTC))
+    came_at = datetime(2026, 12, 14, 20, tzinfo=UTC)
+    record_referral(engine, reader.referral_code, friend.id, came_at)
+    verify(engine, written.publication.referral, came_at)
     assert len(advance_followups(engine, written, REMINDER_AT, 500)) == 2
     assert advance_followups(engine, written, REMINDER_AT, 500) == []
     with reading(engine) as connection:
