@@ -138,6 +138,8 @@ class Ground:
             yield from (
                 signer.undo_path(one.id, NOW),
                 signer.apply_path(one.id, "producer-groups"),
+                signer.friends_path(one.id),
+                f"{signer.friends_path(one.id)}/guide",
                 f"/r/{one.referral_code}",
             )
         yield signer.manage_path(2**63, 2**64 - 1)
@@ -245,9 +247,9 @@ def _path(draw: random.Random, tokens: list[str]) -> str:
             at = draw.randrange(len(token))
             return token[:at] + draw.choice(["", "A", "-", "=", " ", "é"]) + token[at + draw.randrange(3) :]
         case 3:
-            return draw.choice(["/u/", "/m/", "/c/", "/b/", "/a/", "/r/"]) + token[3:]
+            return draw.choice(["/u/", "/m/", "/c/", "/b/", "/a/", "/f/", "/r/"]) + token[3:]
         case 4:
-            return draw.choice(["/u/", "/m/", "/c/", "/b/", "/a/", "/r/", "/ops/", "/static/"]) + _odd(draw)
+            return draw.choice(["/u/", "/m/", "/c/", "/b/", "/a/", "/f/", "/r/", "/ops/", "/static/"]) + _odd(draw)
         case 5:
             return draw.choice(
                 ["/subscribe"] * 6 + ["/", "/healthz", "/ops", "/webhooks/sendgrid", "/static/pages.css"]
