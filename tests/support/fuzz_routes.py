@@ -29,6 +29,7 @@ from worker.store.engine import reading, writing
 from worker.store.schema import migrate
 from worker.store.tables import subscribers, suppressions
 from worker.web.app import create_app
+from worker.web.attribution import COOKIE
 
 MARK = "fuzz<i>mark'\""  # what a stranger types; it may come back escaped alone
 SLOWEST = 5.0  # seconds for one answer
@@ -199,8 +200,8 @@ def look(ground: Ground, environ: dict[str, Any]) -> Iterator[str]:
         yield f"status {status}"
     if took > SLOWEST:
         yield f"took {took:.1f} s"
-    if "Set-Cookie" in headers:
-        yield "sets a cookie"
+    if not headers.get("Set-Cookie", f"{COOKIE}=").startswith(f"{COOKIE}="):
+        yield "sets another cookie"
     if MARK.encode() in page or b"<script>alert(1)" in page:
         yield "shows what a stranger typed as markup"
     if "Location" in headers and not headers["Location"].startswith(("/", "https://letters.example.com/")):
