@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from tests.support.makers import NOW, make_subscriber
+from tests.support.referring import verify
 from worker.domain.matching import Traits, matches
 from worker.domain.publication import Publication, Slot
 from worker.domain.segment import (
@@ -101,13 +102,14 @@ def people(engine):
     with writing(engine) as connection:
         add_subscribers(connection, news)
         found = list(each_subscriber(connection))
-        for number, friend in enumerate(found[:40]):  # of each referrer's up to four friends every third is unconfirmed
+        for number, friend in enumerate(found[:40]):  # of each referrer's up to four friends every third does not count
             add_referral(connection, found[-1 - number // 4].id, friend.id, NOW)
             if number % 3:
                 confirm_referral(connection, friend.id, NOW)
         converted = {one.id: frozenset({"groups"}) for one in found[::3]}
         for one in converted:
             convert(connection, "groups", one, "csv", NOW)
+    verify(engine)
     assert len(found) == 2 << len(TAGS)
     brought = {found[-1 - n // 4].id: sum(1 for m in range(n // 4 * 4, n // 4 * 4 + 4) if m % 3) for n in range(40)}
     assert set(brought.values()) == {2, 3}

@@ -91,7 +91,7 @@ def test_many_are_added_with_codes_of_their_own_and_their_tags(engine):
         made = make_subscribers(connection, 2_500, tags={"autumn"})
         codes = {one.referral_code for one in made}
         assert len(codes) == 2_500
-        assert all(len(code) == 8 and set(code) <= set(CODE_ALPHABET) for code in codes)
+        assert all(len(code) == 9 and set(code) <= set(CODE_ALPHABET) for code in codes)
         assert all(one.tags == {"autumn"} for one in made)
         assert [one.id for one in each_subscriber(connection)] == sorted(one.id for one in made)
         assert count_confirmed(connection) == 2_500

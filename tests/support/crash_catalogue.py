@@ -3,6 +3,7 @@
 from tests.support.crash_corrections import CHANGED
 from tests.support.crash_followups import FOLLOWED_UP
 from tests.support.crash_merging import MERGED
+from tests.support.crash_referrals import REFERRED
 from tests.support.crash_scenarios import FREEZING, SCENARIOS
 from tests.support.crash_signups import SIGNED_UP
 from tests.support.crash_staged import FREEZING_STAGED, STAGED
@@ -11,7 +12,7 @@ FROZEN = FREEZING | FREEZING_STAGED
 LONG = (
     SIGNED_UP | MERGED | FOLLOWED_UP
 )  # with five hundred points and more; `make crash` tries some of them, other ones in every run
-INTERRUPTED = SCENARIOS | CHANGED | LONG | STAGED  # killed, and told to stop
+INTERRUPTED = SCENARIOS | CHANGED | REFERRED | LONG | STAGED  # killed, and told to stop
 EVERY = INTERRUPTED | FROZEN
 
 

@@ -32,6 +32,7 @@ from worker.store.engine import reading, writing
 from worker.store.schema import migrate
 from worker.store.tables import launch_conversions, launch_mutes, subscribers, suppressions
 from worker.web.app import create_app
+from worker.web.attribution import COOKIE
 
 MARK = "fuzz<i>mark'\""  # what a stranger types; it may come back escaped alone
 SLOWEST = 5.0  # seconds for one answer
@@ -162,6 +163,8 @@ class Ground:
                 signer.undo_path(one.id, NOW),
                 signer.apply_path(one.id, "producer-groups"),
                 signer.mute_path(one.id, "producer-groups"),
+                signer.friends_path(one.id),
+                f"{signer.friends_path(one.id)}/guide",
                 f"/r/{one.referral_code}",
             )
         yield signer.manage_path(2**63, 2**64 - 1)
@@ -247,8 +250,8 @@ def look(ground: Ground, environ: dict[str, Any]) -> Iterator[str]:
         yield f"status {status}"
     if took > SLOWEST:
         yield f"took {took:.1f} s"
-    if "Set-Cookie" in headers:
-        yield "sets a cookie"
+    if not headers.get("Set-Cookie", f"{COOKIE}=").startswith(f"{COOKIE}="):
+        yield "sets another cookie"
     if MARK.encode() in page or b"<script>alert(1)" in page:
         yield "shows what a stranger typed as markup"
     if "Location" in headers and not _may_lead_to(headers["Location"]):
@@ -303,6 +306,9 @@ def _path(draw: random.Random, tokens: list[str]) -> str:
         case 4:
             starts = ["/u/", "/m/", "/c/", "/b/", "/a/", "/n/", "/r/", HOOK, "/ops/", "/static/"]
             return draw.choice(starts) + _odd(draw)
+            return draw.choice(["/u/", "/m/", "/c/", "/b/", "/a/", "/f/", "/r/"]) + token[3:]
+        case 4:
+            return draw.choice(["/u/", "/m/", "/c/", "/b/", "/a/", "/f/", "/r/", "/ops/", "/static/"]) + _odd(draw)
         case 5:
             return draw.choice(
                 ["/subscribe"] * 6

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.support.makers import NOW, make_subscriber, make_suppression
+from tests.support.referring import verify
 from worker.domain.event import Event, EventType
 from worker.store.engine import reading, writing
 from worker.store.launches import convert, mute
@@ -40,6 +41,7 @@ def ana(context):
         confirm_referral(connection, friends[1].id, NOW)
         convert(connection, "producer-groups", ana.id, "applied", NOW)
         mute(connection, "another", ana.id, NOW)
+    verify(context.engine)
     return ana
 
 
@@ -67,8 +69,8 @@ def test_a_record_holds_everything_that_is_known_of_somebody(on, ana, mailed):
     assert (seen["subscriber"]["tags"], seen["subscriber"]["stripe_id"]) == (["producer"], "cus_1")
     assert (seen["consent"]["source"], seen["consent"]["consent"]) == ("form", "asked and confirmed on /subscribe")
     assert (seen["plan"]["plan"], [one["source"] for one in seen["plan"]["grants"]]) == ("paid", ["", "comped"])
-    assert (seen["referrals"]["brought"], seen["referrals"]["brought_and_confirmed"]) == (2, 1)
-    assert seen["referrals"]["brought_by_a_reader"]["confirmed_at"] is not None
+    assert (seen["referrals"]["brought"], seen["referrals"]["brought_and_verified"]) == (2, 1)
+    assert seen["referrals"]["brought_by_a_reader"]["counts_since"] is not None
     assert [one["launch_id"] for one in seen["launches"]["converted"] + seen["launches"]["muted"]] == [
         "producer-groups",
         "another",

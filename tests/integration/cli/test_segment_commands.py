@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.support.makers import make_subscriber
+from tests.support.referring import verify
 from worker.store.engine import writing
 from worker.store.referrals import add_referral, confirm_referral
 
@@ -38,6 +39,7 @@ def people(context, publication):
         for friend in (rui, late):
             add_referral(connection, ana.id, friend.id, NOW)
             confirm_referral(connection, friend.id, NOW)
+    verify(context.engine)
 
 
 def test_a_segment_is_counted_for_each_plan_with_the_reasons_of_those_left_out(on, people):

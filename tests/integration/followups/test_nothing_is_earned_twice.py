@@ -9,7 +9,7 @@ import contextlib
 from collections import Counter
 from datetime import timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -178,6 +178,34 @@ def walk(engine, taken):
     return wrong
 
 
+A0, B0, C0, A1, B1, A2, B2 = (0, "a"), (0, "b"), (0, "c"), (1, "a"), (1, "b"), (2, "a"), (2, "b")
+BROUGHT_TWICE = [
+    ("arrive", B0, A1, 0),
+    ("arrive", C0, A2, 0),
+    ("tick", A0, A0, 0),
+    ("merge", B0, C0, 0),
+]
+REWARDED_TWICE = [
+    ("arrive", B0, B0, 0),
+    ("arrive", C0, C0, 0),
+    ("arrive", B1, B0, 0),
+    ("arrive", B2, C0, 0),
+    ("tick", A0, A0, 0),
+    ("merge", B0, C0, 0),
+]
+REWARDED_AGAIN = [
+    ("arrive", B1, A0, 0),
+    ("tick", A0, A0, 0),
+    ("erase", A0, A0, 0),
+    ("arrive", A0, A0, 1),
+    ("arrive", B2, A0, 0),
+    ("tick", A0, A0, 0),
+]
+
+
+@example(BROUGHT_TWICE)
+@example(REWARDED_TWICE)
+@example(REWARDED_AGAIN)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps)
 def test_no_order_of_events_counts_a_person_twice_or_rewards_them_twice(sqlite_engine, taken):

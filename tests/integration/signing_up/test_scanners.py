@@ -18,7 +18,7 @@ from worker.store.ledger.mailings import NewAddressee, NewMailing, create_mailin
 from worker.store.tables import metadata
 from worker.usecases.plan_mailing import plan_mailing
 
-KINDS = {"/u/", "/m/", "/r/", "/a/", "/c/", "/n/"}
+KINDS = {"/u/", "/m/", "/r/", "/a/", "/c/", "/f/", "/n/"}
 
 
 def everything(engine):
