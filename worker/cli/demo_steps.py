@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from worker import sources
+from worker.cli.demo_hours import next_hour
 from worker.cli.processes import BROADSHEET, start_processes
 from worker.cli.shape import offer
 from worker.clock import find_due
@@ -27,7 +28,6 @@ from worker.embedded.supervisor import Supervisor, free_port
 from worker.embedded.valkey import start_valkey
 from worker.errors import BroadsheetError, ServerError
 from worker.store.engine import reading, writing
-from worker.store.followups.due import next_due
 from worker.store.ledger.counts import count_outcomes
 from worker.store.ledger.mailings import list_mailings
 from worker.store.schema import migrate
@@ -118,7 +118,7 @@ class Demo:
         def ended() -> bool:
             seen = overview(self.context.engine, mailing_id)
             stuck = seen.mailing.status is MailingStatus.PAUSED or seen.whole.by_state[DeliveryState.UNCERTAIN] > 0
-            return stuck or seen.mailing.status is MailingStatus.FINISHED
+            return stuck or seen.mailing.status in (MailingStatus.FINISHED, MailingStatus.CANCELLED)
 
         self._await(f"mailing {mailing_id}", ended)
 
@@ -152,7 +152,7 @@ class Demo:
             offer(self.context, [next_ for one in find_due(self.context, hour) for next_ in self._planned(one, hour)])
             with reading(self.context.engine) as connection:
                 found = [one.id for one in reversed(list_mailings(connection)) if one.id not in self.mailings]
-                hour = next_due(connection)
+                hour = next_hour(self.context, connection)
             for mailing_id in found:
                 self.await_finished(mailing_id)
             self.mailings += found

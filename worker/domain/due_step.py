@@ -53,7 +53,7 @@ class Facts:
 
     `stop_if` and `only_if` say whether the rule is met; without such a rule, False and True. `closed`: its launch has closed,
     earlier than the run was told. `passed`: its moment had passed when the reader came. `merged`: another record of the
-    same person has had it.
+    same person has had it. `missed`: its hour is past by more than the grace, and it is one that does not go late.
     """
 
     near: Near
@@ -66,6 +66,7 @@ class Facts:
     merged: bool = False
     passed: bool = False
     closed: bool = False
+    missed: bool = False
     put_off: str = ""
 
 
@@ -98,7 +99,7 @@ def _passed(facts: Facts, expires_at: datetime, now: datetime) -> str:
         return JOINED_LATER
     if facts.closed:
         return CLOSED
-    return (facts.put_off or LATE) if now >= expires_at else ""
+    return (facts.put_off or LATE) if facts.missed or now >= expires_at else ""
 
 
 @dataclass(frozen=True, slots=True)

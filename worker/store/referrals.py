@@ -132,6 +132,15 @@ def due_referrals(connection: Connection, confirmed_by: datetime, limit: int) ->
     return [_referral(row) for row in connection.execute(query)]
 
 
+def next_to_count(connection: Connection) -> datetime | None:
+    """When the friend confirmed who is the next to count, if anybody waits for that."""
+    query = select(func.min(referrals.c.confirmed_at)).where(
+        referrals.c.state == ReferralState.PENDING, referrals.c.confirmed_at.is_not(None)
+    )
+    found: datetime | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
 def decide_referral(connection: Connection, found: Referral, state: ReferralState, reason: str, now: datetime) -> bool:
     """Move a referral as it was found to another state; False where it is not as it was found any more."""
     statement = (

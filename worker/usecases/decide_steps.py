@@ -15,10 +15,11 @@ from worker.domain.calendar import instant
 from worker.domain.delivery import SkipReason
 from worker.domain.due_step import HELD, MERGED, Decision, Facts, PutOff, Send, Skip, Stop, decide, passed
 from worker.domain.issue import Step
+from worker.domain.late import Late
 from worker.domain.mailing import MailingStatus
 from worker.domain.quiet import Near
 from worker.domain.run import DueStep, Enrollment, Run
-from worker.domain.sequence import Moment, moment_of
+from worker.domain.sequence import Moment, late_policy, moment_of
 from worker.domain.step_rules import NO_RULES
 from worker.domain.timing import EVERY_DAY, Anchor
 from worker.store.engine import Connection
@@ -107,6 +108,7 @@ def decide_steps(
             merged=row.reason == MERGED,
             passed=passed(moment.due_at, enrollment.triggered_at),
             closed=run.id in closed and not _follows_close(run, row.step_id),
+            missed=step is not None and _is_missed(content, run, step, row, now),
             barred=(standing.barred if standing else "erased") or _left(enrollment),
             put_off=HELD if _is_held(held, row) else row.reason,
         )
@@ -145,6 +147,13 @@ def is_closed(connection: Connection, content: Content, run: Run, now: datetime)
 def _follows_close(run: Run, step_id: str) -> bool:
     timing = run.timings.get(step_id)
     return timing is not None and timing.anchor is Anchor.CLOSES and not timing.before
+
+
+def _is_missed(content: Content, run: Run, step: Step, row: DueStep, now: datetime) -> bool:
+    """What the ledger would drop as late is not handed to it: here it has a reason, and the next step may go."""
+    late = content.publication.late
+    expires = late_policy(step, run.launch_id is not None, late.policy) is Late.EXPIRE
+    return expires and now > row.due_at + late.grace
 
 
 def _decide(content: Content, facts: Facts, row: DueStep, moment: Moment, now: datetime) -> Decision:
