@@ -1,0 +1,267 @@
+"""What follows from the log alone, in plain Python: who may be mailed when, in which sequences somebody is, when each step is
+due, and whether a moment is quiet. Written from what docs and the issue of this project promise; it shares no code with the
+program, its own arithmetic of times included.
+"""
+
+import bisect
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from tests.support.simulation.project import (
+    AFTER_ISSUE,
+    EVERY_DAY,
+    SEQUENCES,
+    ZONE,
+    Issues,
+    launches,
+)
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+FROM_ISSUE, BETWEEN, WEEK_MOST, KEEPS = 12 * HOUR, 24 * HOUR, 3, 7 * DAY
+NIGHT_BEGINS, NIGHT_ENDS = time(21), time(8)
+GRACE = 2 * HOUR
+FOREVER = datetime(9000, 1, 1, tzinfo=UTC)
+OF_LAUNCH = ("opens", "closes")
+
+
+def to_utc(wall, zone):
+    """The first instant at which the clock on the wall shows this; one it never shows is as far behind the gap."""
+    return wall.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC)
+
+
+def on_wall(at, zone):
+    return at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+
+def fall_due(step, counted_from, zone):
+    """When a step falls due that counts from an instant."""
+    sign = -1 if step.before else 1
+    if step.hours:
+        due = counted_from + sign * step.hours * HOUR
+    elif not step.days and step.hour is None:
+        due = counted_from
+    else:
+        wall = on_wall(counted_from, zone) + sign * timedelta(days=step.days)
+        if step.hour is not None:
+            wall = datetime.combine(wall.date(), step.hour)
+        if not step.before and to_utc(wall, zone) < counted_from:
+            wall += timedelta(days=1)
+        due = to_utc(wall, zone)
+    wall = on_wall(due, zone)
+    while wall.weekday() not in step.weekdays:
+        wall += sign * timedelta(days=1)
+        due = to_utc(wall, zone)
+    return min(due, counted_from) if step.before else max(due, counted_from)
+
+
+@dataclass
+class Enrolled:
+    """Somebody in a sequence. `sure`: whether they must be; an odd one may be or not. `from_tick`: the tick that could."""
+
+    sequence: str
+    record: int
+    met: datetime
+    from_tick: int
+    sure: bool = True
+
+
+class Lives:
+    """What became of each record, asked by moment. `people` gives what they were at first: zone, producer, paid."""
+
+    def __init__(self, log, people, ticks, stalled=()):
+        self.people, self.ticks, self.stalled = people, ticks, stalled
+        self.barred_spans = defaultdict(list)  # record -> [from, until surely, until at latest, why]
+        self.pauses, self.wishes = defaultdict(list), defaultdict(list)
+        self.gifts, self.converted, self.muted = {}, defaultdict(dict), defaultdict(dict)
+        self.addresses = defaultdict(list)  # record -> [(from, address)]
+        self.confirmed, self.returned, self.signed_up = {}, defaultdict(list), {}
+        self.merged_into, self.entangled = {}, set()
+        self.scheduled, self.edited, self.agreed = {}, {}, {}
+        for one in log:
+            self._learn(one)
+
+    def tick_from(self, at):
+        return bisect.bisect_left(self.ticks, at)
+
+    def tick_at(self, place):
+        return self.ticks[place] if place < len(self.ticks) else FOREVER
+
+    def _learn(self, one):
+        bars = {"left": "unsubscribed", "complained": "complained", "bounced": "bounced", "erased": "erased"}
+        record, what, at = one.record, one.what, one.at
+        if what in bars or what == "merged":
+            self.barred_spans[record].append([at, FOREVER, FOREVER, bars.get(what, "merged")])
+        if what == "signed up":
+            self.signed_up[record] = at
+            self.barred_spans[record].append([at, FOREVER, FOREVER, "unconfirmed"])
+        elif what in ("confirmed", "returned"):
+            for span in self.barred_spans[record]:
+                if span[1] == FOREVER and span[3] in ("unconfirmed", "unsubscribed"):
+                    span[1], span[2] = at, self.tick_at(self.tick_from(at) + (what == "returned"))
+            if what == "confirmed":
+                self.confirmed[record] = at
+            else:
+                self.returned[record].append(at)
+        elif what == "paused":
+            self.pauses[record].append((at, one.detail))
+        elif what == "wants":
+            self.wishes[record].append((at, one.detail))
+        elif what == "paid":
+            self.gifts[record] = (at, self.tick_at(self.tick_from(one.detail)), one.detail)
+        elif what == "converted":
+            self.converted[record].setdefault(one.detail, at)
+        elif what == "muted":
+            self.muted[record].setdefault(one.detail, at)
+        elif what == "moved":
+            self.addresses[record].append((at, *one.detail))
+        elif what == "merged":
+            self.merged_into[record] = one.detail
+            self.entangled |= {record, one.detail}
+        elif what == "scheduled":
+            self.scheduled[one.detail[0]] = (at, one.detail[1])
+        elif what == "edited":
+            self.edited[one.detail[0]] = (at, one.detail[1])
+        elif what == "agreed":
+            self.agreed[one.detail] = at
+
+    # --- what holds at a moment
+
+    def barred(self, record, at, surely=True):
+        """Why somebody may not be mailed at all. `surely`: that nobody could see it otherwise."""
+        for begins, until, latest, why in self.barred_spans[record]:
+            if begins <= at < (until if surely else latest):
+                return why
+        return ""
+
+    def paused(self, record, at):
+        last = [until for begins, until in self.pauses[record] if begins <= at]
+        return bool(last) and last[-1] > at
+
+    def launches_only(self, record, at):
+        last = [wish for begins, wish in self.wishes[record] if begins <= at]
+        return bool(last) and last[-1] == "launches"
+
+    def plans(self, record, begins, ends):
+        """Every plan somebody had within a span: a set of words."""
+        if self.people[record].first_paid:
+            return {"paid"}
+        if record not in self.gifts:
+            return {"free"}
+        starts, over, _ = self.gifts[record]
+        found = {"paid"} if starts <= ends and over >= begins else set()
+        return found | ({"free"} if begins < starts or ends >= over else set())
+
+    def out_of_launch(self, record, launch, at):
+        """Whether they applied or wished to hear no more of it."""
+        for known, why in ((self.converted, "converted"), (self.muted, "muted")):
+            if known[record].get(launch, FOREVER) <= at:
+                return why
+        return ""
+
+    def zone(self, record):
+        return self.people[record].zone
+
+    def closes(self, launch, at):
+        """When a launch closes by what the run was told, and by its file."""
+        first = launches()[launch].closes
+        edited, new = self.edited.get(launch, (FOREVER, first))
+        told = new if self.agreed.get(launch, FOREVER) <= at else first
+        written = new if edited <= at else first
+        return to_utc(told, ZONE), to_utc(written, ZONE)
+
+    def late(self, step, at):
+        """Whether a step that counts back may have missed its hour by more than the grace at this tick: then it expires."""
+        place = self.tick_from(at)
+        gap = at - self.ticks[max(place - 1, 0)]
+        return step.before and (gap > GRACE or any(begins - GRACE <= at <= ends + GRACE for begins, ends in self.stalled))
+
+    def held(self, launch, step, at):
+        """Whether a step waits until somebody agrees to an edit."""
+        edited = self.edited.get(launch, (FOREVER,))[0]
+        return step.anchor == "closes" and edited <= at < self.agreed.get(launch, FOREVER)
+
+
+def moment(lives, one, step, at):
+    """(due, until when it makes sense) of a step for somebody, by what the run was told at this moment."""
+    zone = lives.zone(one.record) if step.theirs and lives.zone(one.record) else ZONE
+    counted_from = one.met
+    if step.anchor in OF_LAUNCH:
+        told = lives.closes(one.sequence, at)[0]
+        counted_from = to_utc(launches()[one.sequence].opens, ZONE) if step.anchor == "opens" else told
+    due = fall_due(step, counted_from, zone)
+    if step.before:
+        return due, counted_from
+    if step.anchor == "opens":
+        return due, lives.closes(one.sequence, at)[0]
+    return due, due + KEEPS
+
+
+class Inbox:
+    """What arrived, by record: the hours of follow-ups and of issues."""
+
+    def __init__(self):
+        self.steps = defaultdict(list)  # record -> [(decided, arrived, step id)]
+        self.issues = defaultdict(dict)  # record -> issue -> arrived
+
+
+def quiet(lives, inbox, one, step, at, *, surely):
+    """Why a follow-up may not go at a moment. `surely`: not where it depends on what nobody outside can know."""
+    record = one.record
+    home = lives.zone(record) or ZONE
+    hour = on_wall(at, home).time()
+    if hour >= NIGHT_BEGINS or hour < NIGHT_ENDS:
+        return "night"
+    got = inbox.steps[record]
+    for decided, _, other in got:
+        if other != step.id and abs(at - decided) < BETWEEN and (decided < at or not surely):
+            return "near_followup"
+    if sum(1 for decided, _, other in got if other != step.id and at - 7 * DAY < decided <= at) >= WEEK_MOST:
+        return "week_full"
+    for issue, (known, goes_at) in lives.scheduled.items():
+        if known <= at and abs(at - goes_at) < FROM_ISSUE and (not surely or issue in inbox.issues[record]):
+            return "near_issue"
+    if step.weekdays != EVERY_DAY:
+        zone = lives.zone(record) if step.theirs and lives.zone(record) else ZONE
+        wall = on_wall(at, zone)
+        if wall.weekday() not in step.weekdays or (not surely and wall.time() < NIGHT_ENDS):
+            return "weekday"
+    return ""
+
+
+def enrollments(lives, inbox):
+    """Everybody who is in a sequence by what happened."""
+    found = []
+    for record, at in lives.confirmed.items():
+        found.append(Enrolled("welcome", record, at, lives.tick_from(at)))
+    for record, (at, _, _) in lives.gifts.items():
+        found.append(Enrolled("grateful", record, at, lives.tick_from(at)))
+    hour = to_utc(Issues().hours[AFTER_ISSUE], ZONE)
+    for record, got in inbox.issues.items():
+        if AFTER_ISSUE in got:
+            found.append(Enrolled("more", record, hour, lives.tick_from(hour)))
+    for launch in launches().values():
+        found += _in_launch(lives, launch)
+    return found
+
+
+def _in_launch(lives, launch):
+    opens = to_utc(launch.opens, ZONE)
+    first = lives.tick_from(opens)
+    for record, person in lives.people.items():
+        if launch.producers_only and not person.producer:
+            continue
+        came = lives.confirmed.get(record) or (opens if record not in lives.signed_up else None)
+        if came is None:
+            continue
+        at = max(opens, came)
+        closes = lives.closes(launch.id, lives.tick_at(lives.tick_from(at)))[1]
+        enrolled = max(first, lives.tick_from(at))
+        if lives.tick_at(enrolled) >= closes:
+            continue
+        gone = lives.barred(record, lives.tick_at(enrolled)) or lives.barred(record, lives.tick_at(enrolled), surely=False)
+        yield Enrolled(launch.sequence, record, at, enrolled, sure=not gone and not lives.returned[record])
+
+
+STEPS = {step.id: (name, step) for name, steps in SEQUENCES.items() for step in steps}
