@@ -6,7 +6,7 @@ Only time is given: the database's clock answers what it was turned to, and use 
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy import event, text
 
@@ -129,6 +129,11 @@ class Product:
         event.listen(self.engine, "connect", _look_there_first)
         self.engine.dispose()
 
+    def forget_clock(self):
+        """Leave a shared PostgreSQL as it was."""
+        with self.engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA turned CASCADE"))
+
     def _julian(self):
         return 2_440_587.5 + (self.now.timestamp() * 1_000 + 0.5) / _DAY_MS
 
@@ -201,6 +206,3 @@ def _look_there_first(opened, _record):
         cursor.execute("SET search_path = turned, public, pg_catalog")
     opened.commit()
 
-
-def in_minutes(number):
-    return timedelta(minutes=number)

@@ -1,6 +1,5 @@
 """One simulation from its first day to its last: turn the time, let things happen, tick, work, and look at the mail."""
 
-import bisect
 import random
 import tempfile
 import time
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from tests.support.simulation import project
 from tests.support.simulation.product import Product
-from tests.support.simulation.project import BEGINS
+from tests.support.simulation.project import BEGINS, DAYS
 from tests.support.simulation.world import World, instant
 
 ROUNDS = 40  # a clock ticks every few seconds: within one of our moments it goes on until nothing is due
@@ -31,11 +30,11 @@ class Ran:
     double: dict = field(default_factory=dict)
 
 
-def run(database_url, seed, size, every_minutes=30, liveliness=1.0, progress=lambda _words: None):
-    """Run it; yields nothing, returns a Ran whose `product` is to be closed by the caller."""
-    folder = Path(tempfile.mkdtemp(prefix="bs-simulation-"))
+def run(database_url, seed, size, *, days=DAYS, every_minutes=60, liveliness=1.0, folder=None, progress=None):
+    """Run it; returns a Ran whose `product` the caller closes. `liveliness` multiplies how much happens to people."""
+    folder = folder or Path(tempfile.mkdtemp(prefix="bs-simulation-"))
     project.lay_out(folder)
-    world = World(seed, size, liveliness)
+    world = World(seed, size, liveliness, days)
     product = Product(database_url, folder, folder / "state", world.read, instant(BEGINS))
     world.begin(product)
     began = time.monotonic()
@@ -46,7 +45,7 @@ def run(database_url, seed, size, every_minutes=30, liveliness=1.0, progress=lam
         world.until(moment)
         if not _within(world.outages, moment):
             _pass(ran, chance, _within(world.stalled, moment))
-        if not len(ran.ticks) % 336:
+        if progress and not len(ran.ticks) % 336:
             progress(f"{moment:%Y-%m-%d} {len(ran.mails):,} messages, {time.monotonic() - began:.0f} s")
         moment += step
     ran.seconds = time.monotonic() - began
@@ -88,7 +87,3 @@ def _pass(ran, chance, stalled):
         raise AssertionError(f"something is still due at {product.now}: {due[:5]}")
     world.take_mail()
 
-
-def tick_from(ticks, at):
-    """The place of the first tick at or after a moment."""
-    return bisect.bisect_left(ticks, at)

@@ -65,8 +65,8 @@ class Noted:
 class World:
     """`begin(product)`, then `until(moment)` again and again; `log` holds what happened, in order."""
 
-    def __init__(self, seed, size, liveliness=1.0):
-        self.seed, self.size, self.liveliness = seed, size, liveliness
+    def __init__(self, seed, size, liveliness=1.0, days=DAYS):
+        self.seed, self.size, self.liveliness, self.days = seed, size, liveliness, days
         self.rng = random.Random(seed)
         self.log, self.people, self.by_address, self.merged = [], {}, {}, {}
         self.launches = project.launches()
@@ -80,7 +80,7 @@ class World:
     def begin(self, product):
         self.product = product
         self._add_people()
-        self.starts, self.ends = instant(BEGINS), instant(BEGINS + timedelta(days=DAYS))
+        self.starts, self.ends = instant(BEGINS), instant(BEGINS + timedelta(days=self.days))
         self._plan_issues()
         self._plan_launches()
         self._plan_outages()
@@ -143,10 +143,10 @@ class World:
     def _plan_outages(self):
         """Hours and days without a tick, and hours in which the clock ticks and no worker works."""
         for hours in (3, 5, 8, 14, 31, 75):
-            begins = self.starts + self.rng.uniform(3, DAYS - 5) * _DAY
+            begins = self.starts + self.rng.uniform(3, self.days - 5) * _DAY
             self.outages.append((begins, begins + hours * _HOUR))
         for hours in (2, 6, 20):
-            begins = self.starts + self.rng.uniform(3, DAYS - 5) * _DAY
+            begins = self.starts + self.rng.uniform(3, self.days - 5) * _DAY
             self.stalled.append((begins, begins + hours * _HOUR))
 
     def _plan_lives(self):
@@ -163,7 +163,7 @@ class World:
             self.at(self._some_time(), self._sign_up, f"friend{number}@example.org", 0)
 
     def _some_time(self):
-        return self.starts + timedelta(minutes=self.rng.randrange(60, (DAYS - 1) * 24 * 60))
+        return self.starts + timedelta(minutes=self.rng.randrange(60, (self.days - 1) * 24 * 60))
 
     # --- what people do
 
