@@ -10,9 +10,8 @@ from pathlib import Path
 
 from tests.support.simulation.checks import check, story
 from tests.support.simulation.run import run
-from worker.store.engine import open_engine
+from worker.store.engine import open_engine, writing
 from worker.store.installation import name_installation
-from worker.store.engine import writing
 from worker.store.schema import migrate
 
 
@@ -54,15 +53,21 @@ def simulate(*, subscribers, days, minutes, liveliness, seed, database):
 def tell(ran, report, check_seconds):
     """What was done, what was looked at, and what was wrong."""
     world = ran.world
-    print(f"ran in {ran.seconds:.0f} s, checked in {check_seconds:.0f} s: {len(ran.ticks):,} moments, {ran.product.ticks:,} ticks,")
-    print(f"  {ran.product.jobs:,} jobs, {ran.double['clocks']} ticks and {ran.double['jobs']} rounds of jobs at once by two,")
+    print(
+        f"ran in {ran.seconds:.0f} s, checked in {check_seconds:.0f} s: {len(ran.ticks):,} moments, {ran.product.ticks:,} ticks,"
+    )
+    print(
+        f"  {ran.product.jobs:,} jobs, {ran.double['clocks']} ticks and {ran.double['jobs']} rounds of jobs at once by two,"
+    )
     print(f"  {ran.dead_workers} workers dead with a claim, {ran.double['slow']} slow, {len(world.outages)} outages,")
     print(f"  {ran.double['stalled']} moments with a clock and no worker")
     print("happened: " + ", ".join(f"{number:,} {what}" for what, number in sorted(world.counts.items())))
     print("checked: " + ", ".join(f"{number:,} {what}" for what, number in sorted(report.checked.items())))
     print("steps: " + ", ".join(f"{number:,} {what}" for what, number in sorted(report.outcomes.items())))
     if report.delayed:
-        print(f"{report.delayed:,} steps were handed over by a worker that had been stalled; of their quiet rules broken then:")
+        print(
+            f"{report.delayed:,} steps were handed over by a worker that had been stalled; of their quiet rules broken then:"
+        )
         print(f"  {dict(report.delayed_loud)}")
     print(f"violations: {len(report.wrong)}")
     for what, record, words in report.wrong[:40]:

@@ -135,7 +135,9 @@ def _check_once(lives, by_step, inbox, report):
     for record, into in lives.merged_into.items():
         for step in {key[1] for key in by_step if key != "mails" and key[0] in (record, into)}:
             merged_at = next(span[0] for span in lives.barred_spans[record] if span[3] == "merged")
-            late = [one for one in (*by_step.get((record, step), ()), *by_step.get((into, step), ())) if one.at > merged_at]
+            late = [
+                one for one in (*by_step.get((record, step), ()), *by_step.get((into, step), ())) if one.at > merged_at
+            ]
             both = [*by_step.get((record, step), ()), *by_step.get((into, step), ())]
             if len(both) > 1 and late and len(both) > len([one for one in both if one.at <= merged_at]):
                 humans[record].append((step, [str(one.at) for one in both]))
@@ -258,7 +260,9 @@ def _judge(lives, inbox, one, step, place, arrived, said, report):
             report.say("sent though", record, f"{step.id} at {got}: {sorted(may)}")
             return "wrong", place
         if not reasons & may and record not in lives.entangled and one.sure:
-            report.say("reason", record, f"{step.id} at {at}: the model says {sorted(may)}, the program {sorted(reasons)}")
+            report.say(
+                "reason", record, f"{step.id} at {at}: the model says {sorted(may)}, the program {sorted(reasons)}"
+            )
             return "wrong", place
         return ("stopped" if stops else "skipped"), place
     if got is not None:
@@ -375,7 +379,9 @@ def _issue_late(lives, inbox, record, rule):
 def story(ran, record, mails=()):
     """Everything about one person, in order."""
     lines = [(one.at, f"{one.what} {one.detail or ''}") for one in ran.world.log if one.record == record]
-    lines += [(one.at, f"got: {one.subject}") for one in mails or ran.mails if ran.world.by_address.get(one.to) == record]
+    lines += [
+        (one.at, f"got: {one.subject}") for one in mails or ran.mails if ran.world.by_address.get(one.to) == record
+    ]
     return [f"{at:%m-%d %H:%M} {words}" for at, words in sorted(lines)]
 
 

@@ -175,7 +175,9 @@ class Lives:
         """Whether a step that counts back may have missed its hour by more than the grace at this tick: then it expires."""
         place = self.tick_from(at)
         gap = at - self.ticks[max(place - 1, 0)]
-        return step.before and (gap > GRACE or any(begins - GRACE <= at <= ends + GRACE for begins, ends in self.stalled))
+        return step.before and (
+            gap > GRACE or any(begins - GRACE <= at <= ends + GRACE for begins, ends in self.stalled)
+        )
 
     def held(self, launch, step, at):
         """Whether a step waits until somebody agrees to an edit."""
@@ -260,7 +262,9 @@ def _in_launch(lives, launch):
         enrolled = max(first, lives.tick_from(at))
         if lives.tick_at(enrolled) >= closes:
             continue
-        gone = lives.barred(record, lives.tick_at(enrolled)) or lives.barred(record, lives.tick_at(enrolled), surely=False)
+        gone = lives.barred(record, lives.tick_at(enrolled)) or lives.barred(
+            record, lives.tick_at(enrolled), surely=False
+        )
         yield Enrolled(launch.sequence, record, at, enrolled, sure=not gone and not lives.returned[record])
 
 

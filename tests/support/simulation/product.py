@@ -86,7 +86,12 @@ class Product:
         self.letterbox = Letterbox(reader)
         self.room.inbox = self.letterbox
         self.context = open_context(
-            database_url, self.room.start(), state, project=folder, lease_seconds=LEASE_SECONDS, signup_per_network=1_000
+            database_url,
+            self.room.start(),
+            state,
+            project=folder,
+            lease_seconds=LEASE_SECONDS,
+            signup_per_network=1_000,
         )
         self.folder = folder
         self.engine = self.context.engine
@@ -112,7 +117,9 @@ class Product:
         if self.engine.dialect.name == "sqlite":
             # The database's own function of that name is replaced; half a millisecond keeps rounding on the right side.
             event.listen(
-                self.engine, "connect", lambda opened, _: opened.create_function("julianday", 1, lambda _: self._julian())
+                self.engine,
+                "connect",
+                lambda opened, _: opened.create_function("julianday", 1, lambda _: self._julian()),
             )
             self.engine.dispose()
             return
@@ -139,7 +146,9 @@ class Product:
 
     def tick(self, clocks=1):
         """A pass of so many clocks at once; what they offer, each once."""
-        if self.content is None:  # read again where a file was changed: the clock's own way, and 2,000 times as often, is slow
+        if (
+            self.content is None
+        ):  # read again where a file was changed: the clock's own way, and 2,000 times as often, is slow
             self.content = self.context.content
         content = self.content
         self.ticks += clocks
@@ -160,7 +169,9 @@ class Product:
             self.jobs += 1
             if one.job == "plan_mailing":
                 publication = self.context.publication
-                rest += plan_mailing(self.engine, one.mailing_id, self._prepare, self.now, publication.late.grace, self.now)
+                rest += plan_mailing(
+                    self.engine, one.mailing_id, self._prepare, self.now, publication.late.grace, self.now
+                )
             elif one.job == "take_signups":
                 rest += take_signups(self.engine, self.context.signup_desk, self.now)
             elif one.job == "lift_suppressions":
@@ -205,4 +216,3 @@ def _look_there_first(opened, _record):
     with opened.cursor() as cursor:
         cursor.execute("SET search_path = turned, public, pg_catalog")
     opened.commit()
-

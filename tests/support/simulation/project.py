@@ -9,7 +9,9 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[3]
 ZONE = "America/New_York"
-BEGINS = datetime(2026, 9, 7)  # a Monday on the wall in ZONE; Europe, America and Australia turn their clocks within 90 days
+BEGINS = datetime(
+    2026, 9, 7
+)  # a Monday on the wall in ZONE; Europe, America and Australia turn their clocks within 90 days
 DAYS = 90
 WEEKS = 13
 AFTER_ISSUE = "sim-04"
@@ -79,7 +81,12 @@ def launches():
     }
 
 
-RETIMED = ("groups", datetime(2026, 10, 6, 10), datetime(2026, 10, 7, 15), datetime(2026, 10, 22, 18))  # edit, apply, close
+RETIMED = (
+    "groups",
+    datetime(2026, 10, 6, 10),
+    datetime(2026, 10, 7, 15),
+    datetime(2026, 10, 22, 18),
+)  # edit, apply, close
 
 
 @dataclass

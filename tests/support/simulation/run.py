@@ -13,7 +13,12 @@ from tests.support.simulation.project import BEGINS, DAYS
 from tests.support.simulation.world import World, instant
 
 ROUNDS = 40  # a clock ticks every few seconds: within one of our moments it goes on until nothing is due
-_JOBS = {"plan_mailing", "submit_batches", "take_signups", "lift_suppressions"}  # the others tell SendGrid, which here would
+_JOBS = {
+    "plan_mailing",
+    "submit_batches",
+    "take_signups",
+    "lift_suppressions",
+}  # the others tell SendGrid, which here would
 #                                                                                  drop what must not have been handed over
 
 
@@ -39,7 +44,9 @@ def run(database_url, seed, size, *, days=DAYS, every_minutes=60, liveliness=1.0
     world.begin(product)
     began = time.monotonic()
     chance = random.Random(f"{seed}:machines")
-    ran = Ran(world, product.letterbox.mails, [], product, 0.0, double={"clocks": 0, "jobs": 0, "slow": 0, "stalled": 0})
+    ran = Ran(
+        world, product.letterbox.mails, [], product, 0.0, double={"clocks": 0, "jobs": 0, "slow": 0, "stalled": 0}
+    )
     step, moment = timedelta(minutes=every_minutes), world.starts
     while moment < world.ends:
         world.until(moment)
@@ -86,4 +93,3 @@ def _pass(ran, chance, stalled):
     else:
         raise AssertionError(f"something is still due at {product.now}: {due[:5]}")
     world.take_mail()
-
