@@ -86,8 +86,8 @@ def _refusals(at: datetime, near: Near, rules: QuietRules) -> Iterator[tuple[dat
     if (morning := _morning(wall, rules.night)) is not None:
         yield _after(morning, near.zone, at), Quiet.NIGHT
     if near.days != EVERY_DAY and (wall := wall_time(at, near.days_zone)).weekday() not in near.days:
-        # As early on the next day as the night allows: the hour it had has been given up already.
-        yield _after(_next_day(wall, rules.night), near.days_zone, at), Quiet.DAY
+        # The hour it had has been given up already; the night says how early on the next day it may go.
+        yield _after(datetime.combine(wall.date() + timedelta(days=1), time()), near.days_zone, at), Quiet.DAY
 
 
 def _morning(wall: datetime, night: Night) -> datetime | None:
@@ -98,11 +98,6 @@ def _morning(wall: datetime, night: Night) -> datetime | None:
     if night.begins == night.ends or night.ends <= hour < night.begins:
         return None
     return datetime.combine(wall.date() + timedelta(days=hour >= night.begins), night.ends)
-
-
-def _next_day(wall: datetime, night: Night) -> datetime:
-    begins = night.ends if night.begins > night.ends else time()
-    return datetime.combine(wall.date() + timedelta(days=1), begins)
 
 
 def _after(wall: datetime, zone: str, at: datetime) -> datetime:

@@ -71,5 +71,7 @@ def _writers(editions: Mapping[int, Edition], mailing: Mailing, terms: Terms) ->
 
 
 def category(mailing: Mailing) -> str:
-    """SendGrid's category for statistics: the kind, for a broadcast with the issue's id."""
+    """SendGrid's category for statistics: the kind, for a broadcast with the issue's id, for a step with its own."""
+    if mailing.step_id is not None:
+        return f"{mailing.kind.value}:{mailing.step_id}"
     return mailing.source if mailing.kind is MailingKind.BROADCAST else mailing.kind.value
