@@ -1,6 +1,6 @@
 """The follow-ups of this project's own content: read from disk, due on their day, rendered for both plans."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from worker.store.engine import reading, writing
 from worker.store.launches import convert, mute
 from worker.store.ledger.mailings import list_mailings
 from worker.store.segments import audience_rule
-from worker.store.tables import deliveries, enrollments, exclusions
+from worker.store.tables import addressees, deliveries, enrollments, exclusions
 from worker.usecases.advance_followups import advance_followups
 from worker.usecases.plan_mailing import plan_mailing
 from worker.usecases.read_content import read_content
@@ -53,24 +53,28 @@ def test_a_launch_speaks_to_an_audience_that_exists(written):
         assert written.steps[launch.sequence]
 
 
-def test_the_reminder_and_the_first_referral_become_mailings_on_their_days(written, engine):
+def test_the_reminder_and_what_a_friend_brings_become_mailings_on_their_days_and_a_day_apart(written, engine):
     with writing(engine) as connection:
         reader, friend = make_subscriber(connection), make_subscriber(connection)
-    came_at = datetime(2026, 12, 14, 20, tzinfo=UTC)
+    came_at = datetime(2026, 12, 10, 20, tzinfo=UTC)
     record_referral(engine, reader.referral_code, friend.id, came_at)
-    verify(engine, written.publication.referral, came_at)
-    assert len(advance_followups(engine, written, REMINDER_AT, 500)) == 2
-    assert advance_followups(engine, written, REMINDER_AT, 500) == []
-    with reading(engine) as connection:
-        found = {mailing.step_id: mailing for mailing in list_mailings(connection)}
-    assert set(found) == {"reminder", "first-referral"}
-    reminder, reward = found["reminder"], found["first-referral"]
-    assert (reminder.send_at, reminder.wall_time, reminder.zone) == (
-        REMINDER_AT,
-        "2026-12-15T09:00",
-        "America/Denver",
-    )
-    assert (reward.wall_time, reward.source) == ("2026-12-15T09:00", "step:referral/first-referral")
+    counts_at = came_at + timedelta(days=written.publication.referral.days)
+    verify(engine, written.publication.referral, counts_at)
+    found = []
+    for now in (counts_at + timedelta(minutes=10), counts_at + timedelta(days=1, minutes=10), REMINDER_AT):
+        assert advance_followups(engine, written, now - timedelta(minutes=1), 500) == []
+        advance_followups(engine, written, now, 500)
+        assert advance_followups(engine, written, now, 500) == []
+        with reading(engine) as connection:
+            found = [*list_mailings(connection)]
+    reminder, first_referral, reward = found
+    assert [one.step_id for one in found] == ["reminder", "first-referral", "it-is-yours"]
+    assert (reminder.send_at, reminder.wall_time, reminder.zone) == (REMINDER_AT, "2026-12-15T09:00", "America/Denver")
+    assert first_referral.source == "step:referral/first-referral"
+    assert first_referral.send_at - reward.send_at >= written.publication.quiet.between
+    with reading(engine) as connection:  # whoever had a mail the evening before gets the reminder a day after that
+        query = select(addressees.c.subscriber_id).where(addressees.c.mailing_id == reminder.id)
+        assert connection.execute(query).scalars().all() == [friend.id]
 
 
 def test_the_reminder_leads_each_reader_to_their_own_page(written):
