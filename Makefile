@@ -7,7 +7,7 @@ ARGS   ?=
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
            --no-emit-index-url --no-header --no-annotate --quiet pyproject.toml --extra build
 
-.PHONY: help demo check test test-mail crash crash-sends fuzz fuzz-routes bench pictures format settings blocks lock clean
+.PHONY: help demo check test test-mail crash crash-sends simulation fuzz fuzz-routes bench pictures format settings blocks lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,7 +36,7 @@ check: $(VENV)/.dev ## ruff, mypy, import contracts, house rules
 	$(BIN)/pytest -q tests/house
 
 test: $(VENV)/.dev ## everything that needs only what the package index gives
-	$(BIN)/pytest -q -n 3 --dist worksteal tests/unit tests/store tests/integration tests/contract tests/crash $(ARGS)
+	$(BIN)/pytest -q -n 3 --dist worksteal tests/unit tests/store tests/integration tests/contract tests/crash tests/simulation $(ARGS)
 
 test-mail: $(VENV)/.dev ## the rendered mail and the pages in Chromium
 	$(BIN)/pytest -q tests/e2e $(ARGS)
@@ -46,6 +46,9 @@ crash: $(VENV)/.dev ## every crash point on both databases, and one table; ARGS=
 
 crash-sends: $(VENV)/.dev ## 200 sends of 5,000 under random kills; ARGS="--sends 20 --seed abc"
 	$(BIN)/python -m tests.support.crash_sends $(ARGS)
+
+simulation: $(VENV)/.dev ## 90 days of 20,000 invented readers, held against a model; ARGS="--subscribers 2000 --seed abc"
+	$(BIN)/python -m tests.support.simulation $(ARGS)
 
 fuzz: $(VENV)/.dev ## 100,000 hostile letters and names; ARGS="--inputs 2000 --seed abc", --properties for Hypothesis at length
 	$(BIN)/python -m tests.support.fuzz $(ARGS)

@@ -29,7 +29,7 @@ from tests.support.simulation.model import (
     on_wall,
     quiet,
 )
-from tests.support.simulation.project import SEQUENCES
+from tests.support.simulation.project import MILESTONES, SEQUENCES
 from worker.store.instants import from_millis
 
 SLOW = timedelta(minutes=10)  # a worker may be so long behind its clock, where it is not stalled
@@ -38,14 +38,19 @@ OF_HOURS = {"not quiet", "lost", "wrong hour", "quiet rule", "early", "reason"}
 _SAID = text(
     "SELECT s.sequence AS sequence, d.subscriber_id AS record, d.step_id AS step, d.state AS state, d.reason AS reason,"
     " d.decided_at AS decided_at, e.status AS status, e.reason AS left_for, v.skipped_reason AS skipped,"
-    " v.id AS delivery, m.status AS mailing FROM due_steps d JOIN sequence_runs s ON s.id = d.run_id"
+    " v.id AS delivery, e.occurrence AS occurrence, m.status AS mailing FROM due_steps d JOIN sequence_runs s ON s.id = d.run_id"
     " JOIN enrollments e ON e.id = d.enrollment_id"
     " LEFT JOIN mailings m ON m.id = d.mailing_id LEFT JOIN deliveries v ON v.mailing_id = d.mailing_id AND v.subscriber_id = d.subscriber_id"
 )
 _IN_RUN = text(
-    "SELECT s.sequence AS sequence, e.subscriber_id AS record, e.status AS status, e.reason AS reason"
-    " FROM enrollments e JOIN sequence_runs s ON s.id = e.run_id"
+    "SELECT s.sequence AS sequence, e.subscriber_id AS record, e.status AS status, e.reason AS reason,"
+    " e.occurrence AS occurrence FROM enrollments e JOIN sequence_runs s ON s.id = e.run_id"
 )
+
+
+_REFERRALS = text("SELECT id, referrer_id, referred_id, state, reason FROM referrals")
+_REWARDS = text("SELECT subscriber_id, milestone_id, state FROM referral_rewards WHERE state <> 'void'")
+_MONTHS = text("SELECT subscriber_id FROM grants WHERE key LIKE 'referral:%' AND revoked_at IS NULL")
 
 
 @dataclass
@@ -72,9 +77,10 @@ def check(ran, mails=None):
     lives = Lives(ran.world.log, ran.world.people, ran.ticks, ran.world.stalled)
     mails = ran.mails if mails is None else mails
     said = defaultdict(list)
+    friends = {str(row.id): str(row.referred_id) for row in ran.product.rows(_REFERRALS)}
     for row in ran.product.rows(_SAID):
-        said[row.record, row.step].append(row)
-    inside = {(row.sequence, row.record): row for row in ran.product.rows(_IN_RUN)}
+        said[row.record, _key(row, friends)].append(row)
+    inside = {(row.sequence, row.record, _occurrence(row, friends)): row for row in ran.product.rows(_IN_RUN)}
     report = Report(entangled=frozenset(lives.entangled))
     inbox, by_step = _sort(ran, lives, mails, said, report)
     _check_once(lives, by_step, inbox, report)
@@ -84,15 +90,61 @@ def check(ran, mails=None):
     for one in enrollments(lives, inbox):
         _check_enrolled(lives, inbox, one, said, inside, report)
     _check_quiet(lives, inbox, report)
+    _check_referrals(ran, lives, report)
     return report
+
+
+def _occurrence(row, friends):
+    return friends.get(row.occurrence, row.occurrence) if row.sequence == "friend" else row.occurrence
+
+
+def _key(row, friends):
+    """A step as the model calls it: of several friends' or milestones' each by whom or what it is about."""
+    occurrence = _occurrence(row, friends)
+    return f"{row.step}#{occurrence}" if occurrence else row.step
+
+
+def _check_referrals(ran, lives, report):
+    """Who counts, what was reached and which months were given, each once."""
+    counted, rows = defaultdict(set), ran.product.rows(_REFERRALS)
+    for row in rows:
+        report.checked["referrals"] += 1
+        if row.state == "verified":
+            counted[row.referrer_id].add(row.referred_id)
+    earned = Counter((row.subscriber_id, row.milestone_id) for row in ran.product.rows(_REWARDS))
+    months = Counter(row.subscriber_id for row in ran.product.rows(_MONTHS))
+    odd = lives.entangled | {lives.came_by[one][0] for one in lives.entangled if one in lives.came_by}
+    odd |= {friend for friend, (referrer, _) in lives.came_by.items() if referrer in odd}
+    for record in lives.people:
+        if record in odd:
+            continue
+        report.checked["referrers"] += record in lives.friends
+        mine = {friend for _, friend in lives.friends[record]}
+        if mine != counted[record]:
+            report.say("credit", record, f"the model counts {sorted(mine)}, the program {sorted(counted[record])}")
+        for milestone in MILESTONES:
+            due = int(milestone in lives.reached[record])
+            report.checked["rewards"] += due
+            if earned[record, milestone] != due:
+                report.say("reward", record, f"{milestone}: {earned[record, milestone]} instead of {due}")
+        if months[record] != int("month" in lives.reached[record]):
+            report.say("months", record, f"{months[record]} grants of a month")
 
 
 def _sort(ran, lives, mails, said, report):
     """Arrivals by record, with the tick that let each go: the program says which, and must not have said a later one."""
-    decided = {
-        row.delivery: from_millis(row.decided_at) for rows in said.values() for row in rows if row.delivery is not None
+    told = {
+        row.delivery: (from_millis(row.decided_at), key)
+        for (_, key), rows in said.items()
+        for row in rows
+        if row.delivery is not None
     }
     inbox, found = Inbox(), defaultdict(list)
+    for (record, key), rows in said.items():
+        for row in rows:
+            if row.state == "planned" and (row.skipped or row.mailing == "cancelled"):
+                at = from_millis(row.decided_at)
+                inbox.never_came[record].append((at, at, key))
     for mail in sorted(mails, key=lambda one: one.at):
         kind, _, rest = mail.subject.partition(" ")
         record = ran.world.by_address.get(mail.to)
@@ -108,7 +160,7 @@ def _sort(ran, lives, mails, said, report):
             found[record, name].append(mail)
             inbox.issues[record].setdefault(name, mail.at)
             continue
-        at = decided.get(mail.delivery, mail.at)
+        at, name = told.get(mail.delivery, (mail.at, name))
         if at > mail.at or at not in _as_set(lives):
             report.say("decided", record, f"{name} arrived {mail.at}, decided {at}, which is no tick before it")
         if mail.at - at > SLOW:
@@ -206,7 +258,7 @@ def _changed_mind(lives, record, at):
 
 def _check_enrolled(lives, inbox, one, said, inside, report):
     report.checked["enrollments"] += 1
-    row = inside.get((one.sequence, one.record))
+    row = inside.get((one.sequence, one.record, one.occurrence))
     if row is None:
         if one.sure and one.record not in lives.entangled and one.from_tick < len(lives.ticks):
             report.say("not enrolled", one.record, f"{one.sequence}, met {one.met}")
@@ -222,15 +274,15 @@ def _check_enrolled(lives, inbox, one, said, inside, report):
         report.outcomes[outcome] += 1
         if outcome in ("stopped", "not yet", "wrong"):
             for each in left:
-                if each.id in arrived and outcome == "stopped":
-                    report.say("after leaving the sequence", one.record, f"{each.id} at {arrived[each.id]}")
+                if one.key(each) in arrived and outcome == "stopped":
+                    report.say("after leaving the sequence", one.record, f"{each.id} at {arrived[one.key(each)]}")
             return
 
 
 def _judge(lives, inbox, one, step, place, arrived, said, report):
     """What had to become of one step, tick by tick; (outcome, the tick that decided it)."""
-    record, got = one.record, arrived.get(step.id)
-    reasons = _reasons(said.get((record, step.id), ()))
+    record, got = one.record, arrived.get(one.key(step))
+    reasons = _reasons(said.get((record, one.key(step)), ()))
     waited, first = set(), True
     while place < len(lives.ticks):
         at = lives.ticks[place]
@@ -326,7 +378,7 @@ def _must_have_gone(lives, one, step, at, got, reasons, waited, report):
         return "dropped out"
     if at >= lives.ticks[-2]:
         return "not yet"
-    if "expired" in reasons and lives.late(step, at):
+    if "expired" in reasons and (lives.late(step, at) or lives.stalled_until(at, moment(lives, one, step, at)[1])):
         return "expired"
     report.say("lost", record, f"{step.id} was to go at {at}; the program says {sorted(reasons)}")
     return "wrong"

@@ -11,8 +11,11 @@ from zoneinfo import ZoneInfo
 
 from tests.support.simulation.project import (
     AFTER_ISSUE,
+    BY_HAND,
     EVERY_DAY,
+    MILESTONES,
     SEQUENCES,
+    STAY_DAYS,
     ZONE,
     Issues,
     launches,
@@ -65,6 +68,11 @@ class Enrolled:
     met: datetime
     from_tick: int
     sure: bool = True
+    occurrence: str = ""
+
+    def key(self, step):
+        """How a step of this enrollment is called: with the friend or milestone it is about."""
+        return f"{step.id}#{self.occurrence}" if self.occurrence else step.id
 
 
 class Lives:
@@ -79,8 +87,10 @@ class Lives:
         self.confirmed, self.returned, self.signed_up = {}, defaultdict(list), {}
         self.merged_into, self.entangled = {}, set()
         self.scheduled, self.edited, self.agreed = {}, {}, {}
+        self.came_by, self.friends, self.reached = {}, defaultdict(list), defaultdict(dict)
         for one in log:
             self._learn(one)
+        self._count_friends()
 
     def tick_from(self, at):
         return bisect.bisect_left(self.ticks, at)
@@ -95,6 +105,8 @@ class Lives:
             self.barred_spans[record].append([at, FOREVER, FOREVER, bars.get(what, "merged")])
         if what == "signed up":
             self.signed_up[record] = at
+            if one.detail[0]:
+                self.came_by[record] = one.detail
             self.barred_spans[record].append([at, FOREVER, FOREVER, "unconfirmed"])
         elif what in ("confirmed", "returned"):
             for span in self.barred_spans[record]:
@@ -145,13 +157,53 @@ class Lives:
 
     def plans(self, record, begins, ends):
         """Every plan somebody had within a span: a set of words."""
+        if record in self.entangled:
+            return {"paid", "free"}  # what the other record had is theirs from then on
         if self.people[record].first_paid:
             return {"paid"}
-        if record not in self.gifts:
-            return {"free"}
-        starts, over, _ = self.gifts[record]
-        found = {"paid"} if starts <= ends and over >= begins else set()
-        return found | ({"free"} if begins < starts or ends >= over else set())
+        spans = self._paid_spans(record)
+        found = {"paid"} if any(starts <= ends and latest >= begins for starts, _, latest in spans) else set()
+        surely = any(starts <= begins and ends < until for starts, until, _ in spans)
+        return found if surely else found | {"free"}
+
+    def _paid_spans(self, record):
+        """(from, until surely, until at latest). Months are told apart by a few days, which is enough for what is asked."""
+        spans = []
+        if record in self.gifts:
+            starts, over, _ = self.gifts[record]
+            spans.append((starts, over, over))
+        if (at := self.reached[record].get("month")) is not None:
+            behind = max([at, *(latest for _, _, latest in spans)])
+            spans.append((at, at + 27 * DAY, behind + 33 * DAY))
+        return spans
+
+    def became_paid(self, record):
+        """When their plan first became paid; None where it never did, or always was."""
+        if self.people[record].first_paid:
+            return None
+        return min((starts for starts, _, _ in self._paid_spans(record)), default=None)
+
+    def _count_friends(self):
+        """Who counts for whom, from which tick on, and which milestones that reaches."""
+        for friend, (referrer, kind) in self.came_by.items():
+            came = self.confirmed.get(friend)
+            if came is None or kind != "friend":
+                continue
+            at = self.tick_at(self.tick_from(came + STAY_DAYS * DAY))
+            if at == FOREVER or self.barred(friend, at, surely=False):
+                continue
+            self.friends[referrer].append((at, friend))
+        for referrer, got in self.friends.items():
+            got.sort()
+            for number, (at, _) in enumerate(got, 1):
+                for milestone, friends in MILESTONES.items():
+                    if friends == number and self.barred(referrer, at) != "erased":
+                        self.reached[referrer][milestone] = at
+
+    def nearly(self, referrer):
+        """(milestone, when one more was enough)."""
+        got = self.friends[referrer]
+        return [(name, got[friends - 2][0]) for name, friends in MILESTONES.items() if 1 < friends <= len(got) + 1]
 
     def out_of_launch(self, record, launch, at):
         """Whether they applied or wished to hear no more of it."""
@@ -178,6 +230,10 @@ class Lives:
         return step.before and (
             gap > GRACE or any(begins - GRACE <= at <= ends + GRACE for begins, ends in self.stalled)
         )
+
+    def stalled_until(self, at, expires):
+        """Whether no worker worked from this tick until the step made no sense any more."""
+        return any(begins <= at <= ends and ends + GRACE >= expires for begins, ends in self.stalled)
 
     def held(self, launch, step, at):
         """Whether a step waits until somebody agrees to an edit."""
@@ -206,6 +262,7 @@ class Inbox:
     def __init__(self):
         self.steps = defaultdict(list)  # record -> [(decided, arrived, step id)]
         self.issues = defaultdict(dict)  # record -> issue -> arrived
+        self.never_came = defaultdict(list)  # like steps: decided, and then not handed over after all
 
 
 def quiet(lives, inbox, one, step, at, *, surely):
@@ -215,11 +272,11 @@ def quiet(lives, inbox, one, step, at, *, surely):
     hour = on_wall(at, home).time()
     if hour >= NIGHT_BEGINS or hour < NIGHT_ENDS:
         return "night"
-    got = inbox.steps[record]
+    got = inbox.steps[record] if surely else inbox.steps[record] + inbox.never_came[record]
     for decided, _, other in got:
-        if other != step.id and abs(at - decided) < BETWEEN and (decided < at or not surely):
+        if other != one.key(step) and abs(at - decided) < BETWEEN and (decided < at or not surely):
             return "near_followup"
-    if sum(1 for decided, _, other in got if other != step.id and at - 7 * DAY < decided <= at) >= WEEK_MOST:
+    if sum(1 for decided, _, other in got if other != one.key(step) and at - 7 * DAY < decided <= at) >= WEEK_MOST:
         return "week_full"
     for issue, (known, goes_at) in lives.scheduled.items():
         if known <= at and abs(at - goes_at) < FROM_ISSUE and (not surely or issue in inbox.issues[record]):
@@ -237,8 +294,10 @@ def enrollments(lives, inbox):
     found = []
     for record, at in lives.confirmed.items():
         found.append(Enrolled("welcome", record, at, lives.tick_from(at)))
-    for record, (at, _, _) in lives.gifts.items():
-        found.append(Enrolled("grateful", record, at, lives.tick_from(at)))
+    for record in lives.people:
+        if (at := lives.became_paid(record)) is not None:
+            found.append(Enrolled("grateful", record, at, lives.tick_from(at)))
+    found += _referrers(lives)
     hour = to_utc(Issues().hours[AFTER_ISSUE], ZONE)
     for record, got in inbox.issues.items():
         if AFTER_ISSUE in got:
@@ -246,6 +305,21 @@ def enrollments(lives, inbox):
     for launch in launches().values():
         found += _in_launch(lives, launch)
     return found
+
+
+def _referrers(lives):
+    for referrer in list(lives.friends):
+        for at, friend in lives.friends[referrer]:
+            if lives.barred(referrer, at) != "erased":
+                yield Enrolled("friend", referrer, at, lives.tick_from(at), occurrence=str(friend))
+        for milestone, at in lives.nearly(referrer):
+            if lives.barred(referrer, at) != "erased":
+                yield Enrolled("nearly", referrer, at, lives.tick_from(at), occurrence=milestone)
+        for milestone, at in lives.reached[referrer].items():
+            if milestone != BY_HAND:
+                yield Enrolled("earned", referrer, at, lives.tick_from(at), occurrence=milestone)
+            if milestone == "month":
+                yield Enrolled("thirds", referrer, at, lives.tick_from(at), occurrence=milestone)
 
 
 def _in_launch(lives, launch):

@@ -19,6 +19,7 @@ from worker.store.ledger.claim import claim_batch
 from worker.usecases.lift_suppressions import lift_suppressions
 from worker.usecases.plan_mailing import plan_mailing
 from worker.usecases.prepare_mailing import prepare_mailing
+from worker.usecases.refresh_mailing import refresh_mailing
 from worker.usecases.submit_batches import submit_batches
 from worker.usecases.take_signups import take_signups
 from worker.usecases.tick import tick
@@ -173,7 +174,9 @@ class Product:
                     self.engine, one.mailing_id, self._prepare, self.now, publication.late.grace, self.now
                 )
             elif one.job == "take_signups":
-                rest += take_signups(self.engine, self.context.signup_desk, self.now)
+                rest += take_signups(self.engine, self.context.signup_desk, self.now, self.context.publication.referral)
+            elif one.job == "refresh_mailing":
+                rest += refresh_mailing(self.engine, one.mailing_id, self._prepare)
             elif one.job == "lift_suppressions":
                 rest += lift_suppressions(self.engine, self.context.lists, self.now)
             elif one.job == "submit_batches":

@@ -9,9 +9,9 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[3]
 ZONE = "America/New_York"
-BEGINS = datetime(
-    2026, 9, 7
-)  # a Monday on the wall in ZONE; Europe, America and Australia turn their clocks within 90 days
+wall = datetime.fromisoformat  # a naive wall time
+# A Monday on the wall in ZONE; Europe, America and Australia turn their clocks within 90 days.
+BEGINS = wall("2026-09-07T00:00")
 DAYS = 90
 WEEKS = 13
 AFTER_ISSUE = "sim-04"
@@ -48,6 +48,10 @@ class Launching:
 
 
 NINE = time(9)
+STAY_DAYS = 3  # so long a friend must stay before they count
+MILESTONES = {"first": 1, "month": 3, "call": 6}
+BY_HAND = "call"  # its reward waits for a person
+THROWAWAY = "throwaway.test"
 SEQUENCES = {
     "welcome": (
         Plan("hello", "confirmed"),
@@ -58,6 +62,10 @@ SEQUENCES = {
         Plan("thanks-for-paying", "paid"),
         Plan("how-it-goes", "paid", days=7, hour=time(8, 30), theirs=True, stop_plan="free"),
     ),
+    "friend": (Plan("friend-came", "verified", days=1, hour=NINE),),
+    "nearly": (Plan("one-more", "almost"),),
+    "earned": (Plan("earned", "milestone"),),
+    "thirds": (Plan("month-used", "milestone month", days=2, hour=time(10), theirs=True),),
     "more": (Plan("more", f"issue {AFTER_ISSUE}", days=5, hour=time(10)),),
     "groups": (
         Plan("groups-open", "opens"),
@@ -76,16 +84,16 @@ SEQUENCES = {
 def launches():
     """Both, as they are written at first."""
     return {
-        "groups": Launching("groups", "groups", datetime(2026, 9, 23, 9), datetime(2026, 10, 16, 18)),
-        "retreat": Launching("retreat", "retreat", datetime(2026, 10, 28, 12), datetime(2026, 11, 20, 20), True),
+        "groups": Launching("groups", "groups", wall("2026-09-23T09:00"), wall("2026-10-16T18:00")),
+        "retreat": Launching("retreat", "retreat", wall("2026-10-28T12:00"), wall("2026-11-20T20:00"), True),
     }
 
 
 RETIMED = (
     "groups",
-    datetime(2026, 10, 6, 10),
-    datetime(2026, 10, 7, 15),
-    datetime(2026, 10, 22, 18),
+    wall("2026-10-06T10:00"),
+    wall("2026-10-07T15:00"),
+    wall("2026-10-22T18:00"),
 )  # edit, apply, close
 
 
@@ -140,6 +148,29 @@ hours_from_issue = 12
 hours_between = 24
 night = "21:00-08:00"
 per_week = 3
+
+[referral]
+days = {STAY_DAYS}
+disposable = ["{THROWAWAY}"]
+
+[[referral.milestones]]
+id = "first"
+friends = 1
+name = "a thank-you"
+text = "Thank you."
+
+[[referral.milestones]]
+id = "month"
+friends = 3
+name = "a month"
+months = 1
+
+[[referral.milestones]]
+id = "call"
+friends = 6
+name = "a call"
+text = "I will ring."
+approval = "manual"
 
 [links]
 subscribe = "https://longtake.example.com/subscribe"

@@ -15,6 +15,7 @@ from tests.support.simulation.world import World, instant
 ROUNDS = 40  # a clock ticks every few seconds: within one of our moments it goes on until nothing is due
 _JOBS = {
     "plan_mailing",
+    "refresh_mailing",
     "submit_batches",
     "take_signups",
     "lift_suppressions",

@@ -6,7 +6,7 @@ import heapq
 import itertools
 import random
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from tests.support.simulation import project
@@ -15,8 +15,7 @@ from worker import sources
 from worker.domain.event import BounceClass, Event, EventType
 from worker.domain.subscriber import Plan, Wants
 from worker.store.engine import reading, writing
-from worker.store.launches import mute
-from worker.store.subscribers import NewSubscriber, add_subscribers, by_address_key, by_address_keys
+from worker.store.subscribers import NewSubscriber, add_subscribers, by_address_key, by_address_keys, by_id
 from worker.usecases.apply_edits import apply_edits, find_changes
 from worker.usecases.apply_to_launch import apply_to_launch
 from worker.usecases.change_address import change_address
@@ -24,6 +23,7 @@ from worker.usecases.choose_preferences import Preferences, choose_preferences
 from worker.usecases.erase_subscriber import erase_subscriber
 from worker.usecases.grant_plan import grant_plan
 from worker.usecases.merge_subscribers import merge_subscribers
+from worker.usecases.mute_launch import mute_launch
 from worker.usecases.record_events import record_events
 from worker.usecases.schedule_broadcast import Hour, schedule_broadcast
 from worker.usecases.unsubscribe import unsubscribe
@@ -73,6 +73,7 @@ class World:
         self.outages, self.stalled = [], []
         self._agenda, self._turn = [], itertools.count()
         self._read, self._new = [], []
+        self._networks = itertools.count()
         self.counts = {}
 
     # --- before the first day
@@ -152,15 +153,20 @@ class World:
     def _plan_lives(self):
         rates = {
             self._leave: 0.04, self._complain: 0.005, self._bounce: 0.01, self._pause: 0.04, self._want_launches: 0.02,
-            self._erase: 0.005, self._move: 0.01, self._merge: 0.004, self._pay: 0.03, self._mute: 0.03,
+            self._erase: 0.01, self._move: 0.01, self._merge: 0.005, self._pay: 0.03, self._mute: 0.03,
             self._apply: 0.1,
         }  # fmt: skip
         for act, rate in rates.items():
             for person in list(self.people.values()):
                 if self.rng.random() < rate * self.liveliness:
                     self.at(self._some_time(), act, person)
-        for number in range(int(self.size * 0.08 * self.liveliness)):
-            self.at(self._some_time(), self._sign_up, f"friend{number}@example.org", 0)
+        hubs = self.rng.sample(sorted(self.people), max(3, self.size // 60))
+        for number in range(int(self.size * 0.1 * self.liveliness)):
+            kind = self.rng.choice(("alone", "friend", "friend", "friend", "friend", "friend", "throwaway", "tagged"))
+            domain = project.THROWAWAY if kind == "throwaway" else "example.org"
+            address = f"friend{number}{'+news' * (kind == 'tagged')}@{domain}"
+            by = 0 if kind == "alone" else self.rng.choice(hubs if self.rng.random() < 0.8 else sorted(self.people))
+            self.at(self._some_time(), self._sign_up, address, by, kind)
 
     def _some_time(self):
         return self.starts + timedelta(minutes=self.rng.randrange(60, (self.days - 1) * 24 * 60))
@@ -174,7 +180,7 @@ class World:
         unsubscribe(self.product.engine, person.id, self.product.now)
         self.note(person.id, "left")
         if self.rng.random() < 0.4:
-            self.at(self.product.now + self.rng.uniform(2, 20) * _DAY, self._sign_up, person.address, 0)
+            self.at(self.product.now + self.rng.uniform(2, 20) * _DAY, self._sign_up, person.address, 0, "again")
 
     def _complain(self, person):
         self._event(person, "complained", EventType.COMPLAINED)
@@ -202,7 +208,7 @@ class World:
             return
         until = (self.product.now + self.rng.uniform(2, 25) * _DAY).astimezone(ZoneInfo(ZONE)).date()
         self._prefer(person, until)
-        self.note(person.id, "paused", instant(datetime(until.year, until.month, until.day)))
+        self.note(person.id, "paused", instant(datetime.combine(until, time())))
 
     def _want_launches(self, person):
         if person.status != "confirmed":
@@ -251,7 +257,7 @@ class World:
             now=self.product.now,
         )  # fmt: skip
         person.paid = True
-        ends = datetime(until.year, until.month, until.day) + _DAY
+        ends = datetime.combine(until, time()) + _DAY
         self.note(person.id, "paid", instant(ends))
 
     def _launch_now(self):
@@ -269,19 +275,26 @@ class World:
     def _mute(self, person):
         launch = self._launch_now()
         if launch and person.status == "confirmed":
-            with writing(self.product.engine) as connection:
-                mute(connection, launch.id, person.id, self.product.now)
+            mute_launch(self.product.engine, launch.id, person.id, self.product.now)
             self.note(person.id, "muted", launch.id)
 
-    def _sign_up(self, address, times):
-        network = f"198.51.{self.rng.randrange(256)}.{self.rng.randrange(256)}"
+    def _sign_up(self, address, by, kind="alone"):
+        number = next(self._networks)
+        network = f"{11 + number // 60_000}.{number // 250 % 240}.{number % 250}.7"  # nobody shares one
         fields = {"address": address}
+        if by:
+            with reading(self.product.engine) as connection:
+                here = by_id(connection, by)
+            if here is not None and self.people[by].status not in ("gone", "merged"):
+                fields["r"] = here.referral_code
+            else:
+                by, kind = 0, "alone"
+        self.product.client.delete_cookie("recommended_by", path="/")  # another browser each time
         answer = self.product.client.post("/subscribe", data=fields, environ_base={"REMOTE_ADDR": network})
         assert answer.status_code == 200, answer.status_code
         with reading(self.product.engine) as connection:
             if by_address_key(connection, address) is None:
-                self._new.append(address)
-        del times
+                self._new.append((address, by, kind))
 
     def _confirm(self, address, path):
         person = self.people.get(self.by_address.get(address, 0))
@@ -341,11 +354,11 @@ class World:
 
     def _learn_ids(self):
         waiting, self._new = self._new, []
-        for address in waiting:
+        for address, by, kind in waiting:
             with reading(self.product.engine) as connection:
                 found = by_address_key(connection, address)
             if found is None:
-                self._new.append(address)
+                self._new.append((address, by, kind))
             elif address not in self.by_address:
                 self._know(Person(found.id, address, "", False, False, status="pending"))
-                self.note(found.id, "signed up")
+                self.note(found.id, "signed up", (by, kind))
