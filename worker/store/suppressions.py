@@ -132,6 +132,10 @@ def _upsert_statement(connection: Connection) -> TextClause:
         " ORDER BY address_key ON CONFLICT (address_key) DO UPDATE SET"
         " reason = excluded.reason, suppressed_at = excluded.suppressed_at, evidence = excluded.evidence"
         f" WHERE {_strength('excluded.reason')} > {_strength('suppressions.reason')}"
+        # Who has come back is held by their old no alone until it is lifted: what is learned since must outlive it.
+        " OR suppressions.reason = 'unsubscribed' AND excluded.reason IN ('bounced', 'invalid', 'manual') AND EXISTS"
+        " (SELECT 1 FROM returns WHERE returns.address_key = excluded.address_key"
+        " AND returns.asked_at <= excluded.suppressed_at)"
         " OR excluded.reason = suppressions.reason AND (excluded.suppressed_at < suppressions.suppressed_at"
         " OR excluded.suppressed_at = suppressions.suppressed_at AND excluded.evidence < suppressions.evidence)"
         " RETURNING address_key"

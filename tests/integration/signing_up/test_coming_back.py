@@ -173,6 +173,22 @@ def test_the_daily_sync_in_between_does_not_take_the_return_back(post):
     assert post.suppressed() == {}
 
 
+@pytest.mark.parametrize("reason", ["bounced", "invalid", "manual", "complained"])
+def test_what_is_learned_of_an_address_before_sendgrid_answered_is_not_lifted_with_the_old_no(post, reason):
+    post.confirmed()
+    post.later(hours=1)
+    leave(post)
+    post.later(hours=1)
+    post.sign_up()
+    post.work()
+    post.confirm()
+    post.later(seconds=5)
+    with writing(post.context.engine) as connection:
+        make_suppression(connection, "ada@example.com", reason, post.now)
+    post.work()
+    assert post.suppressed() == {"ada@example.com": reason}
+
+
 def test_who_leaves_again_before_sendgrid_answered_has_left(post):
     post.confirmed()
     post.later(hours=1)
