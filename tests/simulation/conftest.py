@@ -14,7 +14,7 @@ def ran(sqlite_template, tmp_path_factory):
     path = folder / "simulation.db"
     shutil.copyfile(sqlite_template, path)
     found = run(
-        f"sqlite:///{path}", "seven weeks", 120, days=48, every_minutes=120, liveliness=4.0, folder=folder / "project"
+        f"sqlite:///{path}", "seven weeks", 120, days=48, every_minutes=100, liveliness=4.0, folder=folder / "project"
     )
     yield found
     found.product.close()
