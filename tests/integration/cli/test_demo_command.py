@@ -76,7 +76,12 @@ def test_its_summary_keeps_the_contract(finished):
     assert (summary["refused"], summary["uncertain"], summary["duplicates"]) == (0, 0, 0)
     assert set(summary["editions"]) == {"free", "paid"}
     assert sum(one["audience"] for one in summary["editions"].values()) == summary["audience"]
-    assert {one["key"].split(":")[2] for one in summary["followups"]} == {"first-referral", "reminder"}
+    assert {one["key"].split(":")[2] for one in summary["followups"]} == {
+        "first-referral",
+        "it-is-yours",
+        "last-call",
+        "reminder",
+    }
 
 
 def test_it_leaves_no_process_and_prints_no_traceback(finished):

@@ -19,7 +19,7 @@ def file(tmp_path):
     with path.open("w", encoding="utf-8") as out:
         out.write("email,name,status\n")
         out.writelines(
-            f"r{number}@example.com,R,{'unsubscribed' if number % 9 == 0 else ''}\n" for number in range(ROWS)
+            f"r{number}@example.com,R,{'unsubscribed' if number % 9 == 0 else 'subscribed'}\n" for number in range(ROWS)
         )
         out.write("nonsense,Nobody,\n")
     return path

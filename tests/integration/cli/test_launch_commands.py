@@ -106,7 +106,7 @@ def test_a_tag_counts_from_the_moment_it_stands_in_the_file(broadsheet, project,
 
 def test_the_report_is_a_table_json_and_a_page_with_the_same_numbers(broadsheet, project, people, tmp_path):
     words = broadsheet("launches", "report", LAUNCH, "--project", project)
-    assert (words.code, "0 announced, 0 clicked, 1 applied" in words.out) == (0, True)
+    assert (words.code, "0 announced, – clicked, 1 applied" in words.out) == (0, True)
     told = broadsheet("launches", "report", LAUNCH, "--project", project, "--json").json
     assert told["people"] == {"announced": 0, "clicked": 0, "applied": 1}
     assert (told["how"], told["unprompted"], told["muted"]) == ({"bought": 1}, 1, 1)

@@ -1,6 +1,7 @@
 """`broadsheet sequences`: what is shown, what is foreseen, and what is agreed to."""
 
 import re
+import shutil
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -49,6 +50,12 @@ def launch(project):
     for key, day in (("opens", OPENED), ("closes", CLOSES)):
         text = re.sub(rf"(?m)^{key} = \d{{4}}-\d\d-\d\d", f"{key} = {day}", text)
     path.write_text(text, encoding="utf-8")
+    sequences = project / "content" / "sequences"
+    for folder in set(sequences.iterdir()) - {sequences / "launch", sequences / "referral"}:
+        shutil.rmtree(folder)
+    for step in (sequences / "launch").glob("*.md"):
+        if "reminder" not in step.name:
+            step.unlink()
     write_step(project)
     return path
 

@@ -75,8 +75,8 @@ def test_an_address_that_is_not_on_the_list_is_said_and_a_sample_shown(still, ad
 
 
 def test_a_step_of_a_sequence_is_shown_by_its_name(preview, project):
-    assert "launch/reminder" in preview.get().body
-    assert frames(preview.get(text="launch/reminder"))
+    assert "launch/20-reminder" in preview.get().body
+    assert frames(preview.get(text="launch/20-reminder"))
 
 
 def test_broken_markdown_is_shown_with_its_line_over_the_last_that_rendered_and_goes_on_when_mended(preview, issue):

@@ -186,7 +186,7 @@ def test_once_its_launch_has_closed_nothing_goes_however_short_the_delay(engine,
     assert decide(engine, CLOSE) == [mailing_id]
     found = look(engine, mailing_id)
     assert found.status is MailingStatus.CANCELLED
-    assert "it outlived its launch and has expired: nobody gets it" in found.needs_attention
+    assert "it outlived its time and has expired: nobody gets it" in found.needs_attention
     assert claim(engine, mailing_id) is None
 
 
