@@ -219,7 +219,7 @@ def test_pages_that_say_no_are_as_good_as_those_that_say_yes(hand, town):
         hand.go(signer.confirm_path(reader.id))
         assert words in hand.said
     hand.go(f"/r/{pays.referral_code}")
-    assert "Noor recommends" in hand.said
+    assert "A reader recommends" in hand.said
     hand.go(signer.undo_path(left.id, left.joined_at))
     hand.go("/c/damaged")
     assert "not whole" in hand.said
