@@ -9,8 +9,10 @@ from tests.support.crash_scenarios import Scenario
 from tests.support.ledger import EDITIONS
 from tests.support.makers import NOW, make_subscriber
 from tests.support.referring import ZONE, make_milestone, make_rules
+from tests.support.sending import SECRET
 from worker.render.links import LinkIds
 from worker.store.engine import reading, writing
+from worker.store.erased import hash_addresses
 from worker.store.grants import read_grants
 from worker.store.milestones import rewards_of
 from worker.store.referrals import add_referral, count_verified
@@ -24,6 +26,7 @@ LATER = NOW + timedelta(hours=1)
 
 def _friends(bench):
     """A reader, and two friends who came by their code and have not confirmed."""
+    hash_addresses(bench.engine, SECRET)
     with writing(bench.engine) as connection:
         referrer = make_subscriber(connection, address="reads@example.com")
         friends = [make_subscriber(connection, address=f"friend{n}@example.com", status="pending") for n in range(2)]
@@ -33,12 +36,14 @@ def _friends(bench):
 
 
 def _confirm_and_award(bench, ids):
+    hash_addresses(bench.engine, SECRET)
     for friend in ids["friends"]:
         confirm(bench.engine, LinkIds(friend), LATER)
     verify_referrals(bench.engine, RULES, ZONE, LATER)
 
 
 def _again(bench, ids):
+    hash_addresses(bench.engine, SECRET)
     with reading(bench.engine) as connection:
         noted = select(func.count()).where(triggers.c.event == "verified")
         verified = count_verified(connection, ids["referrer"])
