@@ -19,7 +19,16 @@ from worker.domain.subscriber import SubscriberStatus
 from worker.store.engine import Connection, Engine, open_engine, reading, writing
 from worker.store.erased import share_hash
 from worker.store.instants import from_millis
-from worker.store.tables import ERASED_KEYS, grants, installation, referrals, subscriber_tags, subscribers, suppressions
+from worker.store.tables import (
+    ERASED_KEYS,
+    grants,
+    installation,
+    referrals,
+    returns,
+    subscriber_tags,
+    subscribers,
+    suppressions,
+)
 
 #: Ids of people the dry run adds begin above every id there can be, so that no copy meets one.
 _FIRST_ID = 2**62
@@ -37,7 +46,7 @@ def open_scratch(real: Engine) -> Iterator[Engine]:
         engine = open_engine(f"sqlite:///{Path(folder) / 'scratch.db'}")
         event.listen(engine, "connect", lambda raw, _record: raw.execute("PRAGMA synchronous=OFF"))
         with writing(engine) as connection:
-            tables = [subscribers, subscriber_tags, suppressions, referrals, installation, grants]
+            tables = [subscribers, subscriber_tags, suppressions, returns, referrals, installation, grants]
             subscribers.metadata.create_all(connection, tables)
             highest = {"id": _FIRST_ID, "address": "", "status": SubscriberStatus.ERASED, "referral_code": ""}
             connection.execute(insert(subscribers).values(**highest, joined_at=from_millis(0)))
@@ -60,6 +69,7 @@ def copy_people(real: Connection, scratch: Connection, keys: Collection[str], co
     """Copy the subscribers with these address keys or referral codes, and the suppressions of these addresses."""
     for some in _parts(keys):
         _copy(real, scratch, suppressions, suppressions.c.address_key.in_(some))
+        _copy(real, scratch, returns, returns.c.address_key.in_(some))
         _copy_subscribers(real, scratch, subscribers.c.address_key.in_(some))
     for some in _parts(codes):
         _copy_subscribers(real, scratch, subscribers.c.referral_code.in_(some))
