@@ -75,14 +75,15 @@ def _show_run(look: RunLook, zone: str) -> None:
     say(f"{numbers}{f' ({reasons(look.counts.stopped)})' if look.counts.stopped else ''}")
     if run.needs_attention:
         say(("needs attention", "yellow"), f" {run.needs_attention}")
-    made = table("!step", "#due", "next", "put off", "#mailed", "skipped")
+    made = table("!step", "#due", "next", "put off", "#on its way", "#mailed", "#uncertain", "not mailed")
     for step_id in dict.fromkeys([*run.timings, *look.counts.steps]):
         counts = look.counts.steps.get(step_id)
         if counts is None:
-            made.add_row(step_id, "0", "", "", "0", "")
+            made.add_row(step_id, "0", "", "", "0", "0", "0", "")
             continue
-        row = (f"{counts.due:,}", short(counts.next_at, zone), reasons(counts.put_off), f"{counts.planned:,}")
-        made.add_row(step_id, *row, reasons(counts.skipped))
+        numbers = [f"{number:,}" for number in (counts.on_its_way, counts.mailed, counts.uncertain)]
+        ahead = (f"{counts.due:,}", short(counts.next_at, zone), reasons(counts.put_off))
+        made.add_row(step_id, *ahead, *numbers, reasons(counts.skipped))
     show(made)
 
 
@@ -129,7 +130,9 @@ def _plain_run(look: RunLook) -> dict[str, Any]:
                 "due": counts.due,
                 "next_at": counts.next_at,
                 "put_off": counts.put_off,
-                "mailed": counts.planned,
+                "on_its_way": counts.on_its_way,
+                "mailed": counts.mailed,
+                "uncertain": counts.uncertain,
                 "skipped": counts.skipped,
             }
             for step_id, counts in look.counts.steps.items()

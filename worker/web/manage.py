@@ -76,6 +76,7 @@ def _page(
         latest=today + LONGEST_PAUSE,
         zone=masthead.zone,
         launches=_open_launches(site, subscriber),
+        friends_path=site.signer.friends_path(subscriber.id) if subscriber is not None else "",
         leave_path=site.signer.unsubscribe_path(ids.subscriber_id, ids.mailing_id),
         subscribe_path=SUBSCRIBE,
     )

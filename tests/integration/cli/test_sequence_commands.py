@@ -132,6 +132,37 @@ def test_a_sequence_shows_who_is_in_it_and_what_became_of_each_step(on, context,
     assert 'not tag "has-seat"' in text
 
 
+def test_what_was_mailed_is_what_the_ledger_says_and_not_what_was_meant_to_go(on, context, launch, people, work):
+    now = NOW
+    while not (made := advance(context, now)):
+        with reading(context.engine) as connection:
+            now = next_due(connection)
+
+    def seen():
+        [run] = on("sequences", "show", "launch", "--json").json["runs"]
+        step = run["steps"]["second-thoughts"]
+        return {key: step[key] for key in ("due", "on_its_way", "mailed", "uncertain", "skipped")}
+
+    began = seen()
+    assert began["on_its_way"] > 0 and began["mailed"] == 0
+    with reading(context.engine) as connection:
+        keys = {one.id: one.key for one in list_mailings(connection)}
+        [first] = connection.execute(select(due_steps.c.subscriber_id).where(due_steps.c.mailing_id == made[0]).limit(1))
+    with writing(context.engine) as connection:  # between planning and the call
+        convert(connection, "producer-groups", first.subscriber_id, "applied", NOW)
+    work(made[0])
+    done = seen()
+    gone = began["on_its_way"] - done["on_its_way"]
+    assert done["mailed"] + done["skipped"]["converted"] == gone + began["skipped"].get("converted", 0)
+    assert done["mailed"] > 0
+    for mailing_id in made[1:]:
+        assert on("cancel", keys[mailing_id], "--yes").code == 0
+    ended = seen()
+    assert (ended["on_its_way"], ended["mailed"]) == (0, done["mailed"])
+    assert ended["skipped"].get("cancelled", 0) == done["on_its_way"]
+    assert "converted" in on("sequences", "show", "launch").out
+
+
 def test_an_edit_is_shown_for_whom_it_changes_and_holds_once_agreed_to(on, context, launch, people):
     advance(context, NOW)
     write_step(context.settings.project, "6 days before closes, at 10:00")

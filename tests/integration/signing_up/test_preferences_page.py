@@ -113,3 +113,16 @@ def test_records_merged_in_a_circle_are_nobodys(post):
         for a, b in ((one, two), (two, one)):
             connection.execute(update(subscribers).where(subscribers.c.id == a.id).values(merged_into=b.id))
     assert post.client.post(post.context.signer.unsubscribe_path(one.id, 0)).status_code == 200
+
+
+def test_the_page_leads_to_the_readers_own_page_of_friends_and_nobody_elses(post, own):
+    reader = post.reader()
+    paths = re.findall(r'href="(/f/[^"]+)"', post.client.get(own).text)
+    assert paths == [post.context.signer.friends_path(reader.id)]
+    assert reader.referral_code in post.client.get(paths[0]).text
+
+
+def test_who_has_left_is_not_asked_to_pass_it_on(post, own):
+    with writing(post.context.engine) as connection:
+        make_suppression(connection, "ada@example.com", "unsubscribed")
+    assert "/f/" not in post.client.get(own).text
