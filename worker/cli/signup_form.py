@@ -11,7 +11,7 @@ from worker.errors import UsageError
 from worker.render.links import referral_path
 from worker.render.signup_form import signup_form
 from worker.store.engine import reading
-from worker.store.subscribers import by_referral_code
+from worker.store.referrers import referrer_by_code
 
 
 @app.command("signup-form", short_help="The sign-up form as HTML, to paste into a page of your own.")
@@ -28,7 +28,7 @@ def print_form(
     context = open_context(project, database=bool(code))
     if code:
         with reading(context.engine) as connection:
-            if by_referral_code(connection, code) is None:
+            if referrer_by_code(connection, code) is None:
                 fix = f"take what follows {referral_path('')} in the reader's own link"
                 raise UsageError("--referral: no reader has this code", fix=fix)
     typer.echo(signup_form(context.settings.base_url, context.publication.name, code), nl=False)

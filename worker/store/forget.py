@@ -76,6 +76,8 @@ def forget(
     done["referrals"] = reject_open(connection, subscriber_ids, why_open, now)
     _know_again(connection, subscriber_ids, keys, hashed, merged_into)
     done["subscribers"] = sum(_empty(connection, one, now, merged_into) for one in sorted(subscriber_ids))
+    if merged_into is None:
+        _forget_former_codes(connection, subscriber_ids)
     done["subscribers"] += _forget_as_referrer(connection, {*addresses, *keys})
     return +done
 
@@ -133,8 +135,8 @@ def _empty(connection: Connection, subscriber_id: int, now: datetime, merged_int
             language="",
             zone="",
             country="",
-            # Not made of the id: a list from another installation brings codes of those who were erased there.
-            referral_code=f"erased:{secrets.token_hex(8)}",
+            # A link that was passed on before a merge goes on being its person's.
+            referral_code=_no_code() if merged_into is None else subscribers.c.referral_code,
             source="",
             consent="",
             referrer="",
@@ -147,6 +149,18 @@ def _empty(connection: Connection, subscriber_id: int, now: datetime, merged_int
         )
     )
     return connection.execute(statement).rowcount
+
+
+def _forget_former_codes(connection: Connection, subscriber_ids: Collection[int]) -> None:
+    """Codes of records that were merged into these."""
+    ended = select(subscribers.c.id).where(subscribers.c.merged_into.in_(sorted(subscriber_ids)))
+    for one in connection.execute(ended).scalars().all():
+        connection.execute(update(subscribers).where(subscribers.c.id == one).values(referral_code=_no_code()))
+
+
+def _no_code() -> str:
+    """Not made of the id: a list from another installation brings codes of those who were erased there."""
+    return f"erased:{secrets.token_hex(8)}"
 
 
 def _forget_suppression(connection: Connection, key: str, hashed: AddressHash, now: datetime, why: str) -> int:

@@ -1,4 +1,4 @@
-"""Referrers: who lets their name stand on their link's page, and in which networks a reader was seen today.
+"""Referrers: whose link it is, who lets their name stand on their link's page, and in which networks a reader was seen today.
 
 A network is known by a keyed hash of it and the day, so yesterday's tells nothing about today's, and is soon gone.
 """
@@ -11,8 +11,18 @@ from typing import Any
 from sqlalchemy import Table, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from worker.domain.subscriber import Subscriber, SubscriberStatus
+from worker.store.consent import surviving
 from worker.store.engine import Connection
+from worker.store.subscribers import by_referral_code
 from worker.store.tables import named_referrers, reader_networks
+
+
+def referrer_by_code(connection: Connection, code: str) -> Subscriber | None:
+    """Whose link carries this code: of a record that was merged, whoever goes on. None for nobody's and for an erased reader's."""
+    found = by_referral_code(connection, code) if code.strip() else None
+    referrer = surviving(connection, found.id) if found is not None else None
+    return None if referrer is None or referrer.status is SubscriberStatus.ERASED else referrer
 
 
 def set_named(connection: Connection, subscriber_id: int, agrees: bool, now: datetime) -> None:

@@ -17,8 +17,8 @@ from worker.domain.subscriber import Subscriber, SubscriberStatus
 from worker.store.engine import Connection, Engine, writing
 from worker.store.known_keys import same_person
 from worker.store.referrals import add_referral, confirm_referral, count_from_network
-from worker.store.referrers import was_seen_in
-from worker.store.subscribers import by_id, by_referral_code
+from worker.store.referrers import referrer_by_code, was_seen_in
+from worker.store.subscribers import by_id
 from worker.usecases.disposable_domains import is_disposable
 
 NO_RULES = ReferralRules()
@@ -78,11 +78,7 @@ def credit_referrer(
 
 
 def _whose(connection: Connection, codes: Sequence[str]) -> Subscriber | None:
-    for code in codes:
-        found = by_referral_code(connection, code) if code.strip() else None
-        if found is not None and found.status is not SubscriberStatus.ERASED:
-            return found
-    return None
+    return next(filter(None, (referrer_by_code(connection, code) for code in codes)), None)
 
 
 def _facts(

@@ -9,10 +9,10 @@ from __future__ import annotations
 from flask import request
 from flask.wrappers import Response
 
-from worker.domain.subscriber import Subscriber, SubscriberStatus
+from worker.domain.subscriber import Subscriber
 from worker.render.links import CODE_KEPT
 from worker.store.engine import reading
-from worker.store.subscribers import by_referral_code
+from worker.store.referrers import referrer_by_code
 from worker.web.site import Site
 
 COOKIE = "recommended_by"
@@ -25,11 +25,8 @@ def kept_code(site: Site) -> str:
 
 def reader_of(site: Site, code: str) -> Subscriber | None:
     """The reader with this code, if there is one who was not erased."""
-    if not code:
-        return None
     with reading(site.context.engine) as connection:
-        found = by_referral_code(connection, code.replace("\x00", ""))
-    return None if found is None or found.status is SubscriberStatus.ERASED else found
+        return referrer_by_code(connection, code.replace("\x00", ""))
 
 
 def keep_code(site: Site, answer: Response, code: str) -> None:

@@ -10,6 +10,7 @@ from worker.store.ledger.mailings import list_mailings
 from worker.store.referrals import referral_of
 from worker.store.subscribers import by_id
 from worker.usecases.erase_subscriber import erase_subscriber
+from worker.usecases.merge_subscribers import merge_subscribers
 from worker.web.attribution import COOKIE
 
 
@@ -68,6 +69,18 @@ def test_the_first_link_counts_over_a_later_one_and_over_that_ones_form(post, no
 def test_without_a_kept_link_the_forms_code_counts(post, kim):
     post.sign_up(r=kim.referral_code)
     assert brought_by(post) == kim.id
+
+
+def test_a_link_that_was_passed_on_before_two_records_were_merged_is_the_readers_still(post, noor, kim):
+    merge_subscribers(post.context.engine, "noor@example.com", "kim@example.com", "Europe/Lisbon", post.now, None)
+    assert "recommends" in follow(post, noor).text
+    post.sign_up()
+    assert brought_by(post) == kim.id
+    post.sign_up("bea@example.com", r=noor.referral_code)
+    assert brought_by(post, "bea@example.com") == kim.id
+    erase_subscriber(post.context.engine, "kim@example.com", post.now, post.context.lists)
+    for gone in (noor, kim):
+        assert follow(post, gone).status_code == 404
 
 
 def test_a_link_of_somebody_who_was_erased_since_gives_way_to_the_next(post, noor, kim):
