@@ -9,9 +9,8 @@ from tests.support.crash_signups import SIGNED_UP
 from tests.support.crash_staged import FREEZING_STAGED, STAGED
 
 FROZEN = FREEZING | FREEZING_STAGED
-LONG = (
-    SIGNED_UP | MERGED | FOLLOWED_UP
-)  # with five hundred points and more; `make crash` tries some of them, other ones in every run
+# With five hundred points and more; `make crash` tries some of them, other ones in every run.
+LONG = SIGNED_UP | MERGED | FOLLOWED_UP | {name: SCENARIOS[name] for name in ("follow-ups of a launch and of a referral",)}
 INTERRUPTED = SCENARIOS | CHANGED | REFERRED | LONG | STAGED  # killed, and told to stop
 EVERY = INTERRUPTED | FROZEN
 

@@ -1,4 +1,4 @@
-"""Crash scenarios of an operator's corrections, and of mail at each reader's own local hour."""
+"""Crash scenarios of a text that changes after planning, and of mail at each reader's own local hour."""
 
 from collections import Counter
 from dataclasses import replace
@@ -8,11 +8,14 @@ from tests.support.crash_bench import BATCH_SIZE, recover
 from tests.support.crash_scenarios import Scenario, again, scheduled
 from tests.support.ledger import EDITIONS
 from tests.support.makers import NOW, make_subscriber
+from worker.domain.edition import Card
+from worker.domain.segment import EVERYONE
 from worker.store.engine import reading, writing
 from worker.store.ledger.candidates import stream_candidates
 from worker.store.ledger.mailings import get_mailing, list_mailings
 from worker.usecases.broadcast_again import broadcast_again
 from worker.usecases.correct_mailing import correct_mailing
+from worker.usecases.refresh_mailing import refresh_mailing
 
 OLD = {plan: replace(edition, source_hash="old") for plan, edition in EDITIONS.items()}
 NEW = {plan: replace(edition, source_hash="new", subject="Mended") for plan, edition in EDITIONS.items()}
@@ -66,6 +69,28 @@ def _addresses(bench, mailing_id, state):
         return {one.address for one in stream_candidates(connection, mailing_id) if one.state == state}
 
 
+CARD = Card("producer-groups", NOW)  # closed long ago on the database's clock
+SHOWING = {plan: replace(edition, cards=(CARD,)) for plan, edition in OLD.items()}
+WITHOUT = {plan: replace(edition, subject="Without the card") for plan, edition in OLD.items()}
+
+
+def _showing_a_closed_launch(bench):
+    ids = scheduled(bench)
+    bench.plan(ids["mailing"], SHOWING, NOW)
+    return ids
+
+
+def _refresh(bench, ids):
+    refresh_mailing(bench.engine, ids["mailing"], lambda _mailing: (WITHOUT, EVERYONE))
+    bench.submit(ids["mailing"])
+
+
+def _refreshed_again(bench, ids):
+    _refresh(bench, ids)
+    recover(bench, WITHOUT, NOW)
+    assert {one["subject"] for one in bench.messages()} == {"Without the card"}, "a closed launch was mailed"
+
+
 ZONES = ("Pacific/Kiritimati", "Europe/Lisbon", "America/Los_Angeles", "", "Mars/Olympus")
 
 
@@ -96,5 +121,6 @@ CHANGED = {
         _half_sent, _correct_and_tell, _corrected_again
     ),
     "a correction of what is pending": Scenario(_half_sent, _correct, _corrected_again),
+    "a launch that closed since planning": Scenario(_showing_a_closed_launch, _refresh, _refreshed_again),
     "local hours": Scenario(_around_the_world, _plan_and_submit, _planned_again),
 }

@@ -6,12 +6,18 @@ from tests.support.crash_catalogue import LONG
 from tests.support.crash_driver import enumerate_all
 
 LONG_POINTS = 120  # of a long scenario with --every-point
+SECOND_POINTS = 60  # with --every-point where another database has them all
 
 
-def points_of(scenario, every_point, some):
-    """What chooses the points: `some` of them without --every-point, else all, or of a long scenario a larger sample."""
+def points_of(scenario, every_point, some, *, second=False):
+    """What chooses the points: `some` of them without --every-point, else all, or of a long scenario a larger sample.
+
+    `second`: the same points are tried on another database, and this one makes no difference to what is interrupted.
+    """
     if not every_point:
         return sample(some)
+    if second:
+        return sample(SECOND_POINTS)
     return sample(LONG_POINTS) if scenario in LONG else enumerate_all
 
 
