@@ -41,7 +41,9 @@ def test_a_worker_and_its_job_told_to_stop_at_once_at_any_point_leave_nothing_un
     scenario, crash_url, crash_folder, warm, count_outcome, every_point, valkey_server
 ):
     with Stage(scenario, crash_url, crash_folder, every=False) as stage:
-        outcome = stop_at_points(warm, stage, points_of(scenario, every_point, SOME, second=_second(crash_url)), queue=valkey_server)
+        outcome = stop_at_points(
+            warm, stage, points_of(scenario, every_point, SOME, second=_second(crash_url)), queue=valkey_server
+        )
     count_outcome(outcome)
     assert outcome.points >= SOME
     assert outcome.failures == [], "\n".join(outcome.failures)

@@ -10,7 +10,9 @@ from tests.support.crash_staged import FREEZING_STAGED, STAGED
 
 FROZEN = FREEZING | FREEZING_STAGED
 # With five hundred points and more; `make crash` tries some of them, other ones in every run.
-LONG = SIGNED_UP | MERGED | FOLLOWED_UP | {name: SCENARIOS[name] for name in ("follow-ups of a launch and of a referral",)}
+LONG = (
+    SIGNED_UP | MERGED | FOLLOWED_UP | {name: SCENARIOS[name] for name in ("follow-ups of a launch and of a referral",)}
+)
 INTERRUPTED = SCENARIOS | CHANGED | REFERRED | LONG | STAGED  # killed, and told to stop
 EVERY = INTERRUPTED | FROZEN
 

@@ -81,9 +81,9 @@ def _show_run(look: RunLook, zone: str) -> None:
         if counts is None:
             made.add_row(step_id, "0", "", "", "0", "0", "0", "")
             continue
-        numbers = [f"{number:,}" for number in (counts.on_its_way, counts.mailed, counts.uncertain)]
+        ledger = [f"{number:,}" for number in (counts.on_its_way, counts.mailed, counts.uncertain)]
         ahead = (f"{counts.due:,}", short(counts.next_at, zone), reasons(counts.put_off))
-        made.add_row(step_id, *ahead, *numbers, reasons(counts.skipped))
+        made.add_row(step_id, *ahead, *ledger, reasons(counts.skipped))
     show(made)
 
 

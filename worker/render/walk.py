@@ -21,6 +21,7 @@ from worker.render.blocks import (
     Quote,
     Styled,
     Table,
+    Text,
 )
 from worker.render.inlines import wording
 from worker.render.placeholders import marked
@@ -41,10 +42,11 @@ def _blocks_in(blocks: Iterable[Block], noted: set[int]) -> Iterator[Block]:
                 for item in items:
                     yield from _blocks_in(item, noted)
             case _:
-                for node in (node for nodes in _lines(block) for node in _deep(nodes)):
-                    if isinstance(node, Footnote) and node.key not in noted:
-                        noted.add(node.key)
-                        yield from _blocks_in(node.blocks, noted)
+                for nodes in _lines(block):
+                    for note in _notes(nodes):
+                        if note.key not in noted:
+                            noted.add(note.key)
+                            yield from _blocks_in(note.blocks, noted)
 
 
 def nodes_in(blocks: Iterable[Block]) -> Iterator[tuple[int, Inline]]:
@@ -80,6 +82,19 @@ def _lines(block: Block) -> list[tuple[Inline, ...]]:
         case Table(head=head, rows=rows):
             return [*head, *(cell for row in rows for cell in row)]
     return []
+
+
+def _notes(nodes: Iterable[Inline]) -> list[Footnote]:
+    """The footnotes that are referred to; nearly always none, so this makes no iterator for each word."""
+    found: list[Footnote] = []
+    for node in nodes:
+        if isinstance(node, Text):
+            continue
+        if isinstance(node, Footnote):
+            found.append(node)
+        elif isinstance(node, Styled | Link):
+            found += _notes(node.children)
+    return found
 
 
 def _deep(nodes: Iterable[Inline]) -> Iterator[Inline]:

@@ -42,7 +42,7 @@ def fold(html: bytes) -> bytes:
     parts = _PRE.split(html) if b"<pre" in html else [html]
     parts[1::2] = [_within(pre) for pre in parts[1::2]]
     quick = b"".join([part if at % 2 else _around(part) for at, part in enumerate(parts)])
-    if all(_fits(line) for line in quick.split(b"\n")):
+    if all(_fits(line) for line in quick.split(b"\n") if len(line) > _WANTED):
         return quick
     # From the start: a line of the quick way may begin inside a tag.
     return _Folded().run(b"".join(parts).decode()).encode()
@@ -53,7 +53,8 @@ def _around(html: bytes) -> bytes:
     head, body, rest = html.rpartition(b"<body")  # style sheets have lines of their own
     head = head.replace(_META, b"/>\n<meta ")
     lines = rest.replace(_STYLED, b'\nstyle="').split(b"\n")
-    return head + body + b"\n".join([line if _fits(line) else _LONG_TEXT.sub(_broken, line) for line in lines])
+    broken = [line if len(line) <= _WANTED or _fits(line) else _LONG_TEXT.sub(_broken, line) for line in lines]
+    return head + body + b"\n".join(broken)
 
 
 def _broken(text: re.Match[bytes]) -> bytes:
@@ -72,8 +73,8 @@ def _within(pre: bytes) -> bytes:
 
 
 def _fits(line: bytes) -> bool:
-    """Whether a line is short enough, one with a merge tag in it shorter."""
-    return len(line) <= _WANTED or (len(line) <= _ENOUGH and _TAG not in line)
+    """Whether a line of more than `_WANTED` bytes is short enough all the same: there is no merge tag in it."""
+    return len(line) <= _ENOUGH and _TAG not in line
 
 
 class _Folded:
