@@ -22,7 +22,7 @@ def test_a_process_frozen_past_its_lease_does_not_submit_once_it_is_thawed(
     scenario, crash_url, crash_folder, warm, count_outcome, every_point
 ):
     choose = ends_of_transactions_and_calls if every_point else the_first_of_them
-    with Stage(scenario, crash_url, crash_folder, every=False, lease_seconds=LEASE_SECONDS, impatient=True) as stage:
+    with Stage(scenario, crash_url, crash_folder, lease_seconds=LEASE_SECONDS, impatient=True) as stage:
         outcome = freeze_at_points(warm, stage, choose)
     count_outcome(outcome)
     assert outcome.points > 5

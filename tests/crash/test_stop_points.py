@@ -28,7 +28,7 @@ def _second(url):
 def test_a_process_told_to_stop_at_any_point_leaves_nothing_uncertain(
     scenario, crash_url, crash_folder, warm, count_outcome, every_point
 ):
-    with Stage(scenario, crash_url, crash_folder, every=False) as stage:
+    with Stage(scenario, crash_url, crash_folder) as stage:
         outcome = stop_at_points(warm, stage, points_of(scenario, every_point, SOME, second=_second(crash_url)))
     count_outcome(outcome)
     assert outcome.points >= SOME
@@ -40,7 +40,7 @@ def test_a_process_told_to_stop_at_any_point_leaves_nothing_uncertain(
 def test_a_worker_and_its_job_told_to_stop_at_once_at_any_point_leave_nothing_uncertain(
     scenario, crash_url, crash_folder, warm, count_outcome, every_point, valkey_server
 ):
-    with Stage(scenario, crash_url, crash_folder, every=False) as stage:
+    with Stage(scenario, crash_url, crash_folder) as stage:
         outcome = stop_at_points(
             warm, stage, points_of(scenario, every_point, SOME, second=_second(crash_url)), queue=valkey_server
         )

@@ -23,15 +23,15 @@ HUNG_SECONDS = 30.0
 
 
 @cache
-def _opened(url, every):
-    points = Points(every=every)
+def _opened(url):
+    points = Points()
     engine = open_engine(url)
     points.watch(engine)
     return engine, points
 
 
 def _play(job, stopping=None):
-    engine, points = _opened(job["database"], job["every"])
+    engine, points = _opened(job["database"])
     bench = Bench(engine, job["database"], job["room"], job["folder"], points, job["lease_seconds"])
     if stopping is not None:
         bench.stopping = stopping
@@ -40,7 +40,7 @@ def _play(job, stopping=None):
 
 def count(job):
     """In this very process: what is compiled now is inherited by every child."""
-    engine, points = _opened(job["database"], job["every"])
+    engine, points = _opened(job["database"])
     points.disarm()
     _play(job)
     engine.dispose()
@@ -70,7 +70,7 @@ def thaw(job):
 def _child(job, writing):
     code = 1
     try:
-        _engine, points = _opened(job["database"], job["every"])
+        _engine, points = _opened(job["database"])
 
         def tell(name):
             os.write(writing, f"{name}\0{time.monotonic()}".encode())

@@ -70,14 +70,13 @@ def enumerate_all(names):
 class Stage:
     """A database with what was there before, given back unchanged before every point."""
 
-    def __init__(self, scenario, url, folder, *, every, lease_seconds=LEASE_SECONDS, impatient=False):
+    def __init__(self, scenario, url, folder, *, lease_seconds=LEASE_SECONDS, impatient=False):
         self.name = scenario
         self.scenario = EVERY[scenario]
         self.staged = waits(scenario)
         self._lasting = None  # the mailroom of a point whose mail waits in it
         self.url = url
         self.folder = folder
-        self.every = every
         self.lease_seconds = lease_seconds
         self.engine = open_engine(url)
         if impatient:
@@ -151,7 +150,6 @@ class Stage:
             "room": room.url,
             "folder": str(self._play),
             "ids": self.ids,
-            "every": self.every,
             "lease_seconds": self.lease_seconds,
             **rest,
         }

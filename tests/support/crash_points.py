@@ -10,12 +10,10 @@ from sqlalchemy import event
 class Points:
     """Counts what is reached and, at the `at`-th point (from 1), calls `act`, which kills, freezes or stops.
 
-    `tell` is given the point's name just before. `every` takes the moments after each statement too; without it only
-    those that differ by what the world outside has seen.
+    `tell` is given the point's name just before. What follows a statement precedes the next: it is no point of its own.
     """
 
-    def __init__(self, *, every=False):
-        self.every = every
+    def __init__(self):
         self.names = []
         self.calls = 0
         self._at = None
@@ -45,8 +43,6 @@ class Points:
         event.listen(engine, "commit", lambda _connection: self.reach("before the commit"))
         # A connection goes back to the pool once its transaction has ended.
         event.listen(engine, "checkin", lambda *_: self.reach("after the transaction"))
-        if self.every:
-            event.listen(engine, "after_cursor_execute", self._after)
 
     def around(self, provider):
         """A provider that counts the moments before and after each call of `provider`."""
@@ -58,9 +54,6 @@ class Points:
 
     def _before(self, _connection, _cursor, statement, *_):
         self.reach(f"before {_short(statement)}")
-
-    def _after(self, _connection, _cursor, statement, *_):
-        self.reach(f"after {_short(statement)}")
 
 
 class _Watched:

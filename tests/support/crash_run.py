@@ -37,6 +37,8 @@ def main():
     every = [] if given.short else ["--every-point"]
     arguments = ["-q", "-n", "3", "--dist", "worksteal", str(ROOT / "tests" / "crash"), "--both-databases"]
     code = int(pytest.main([*arguments, *every, *rest], plugins=[counted]))
+    if code == pytest.ExitCode.INTERRUPTED:
+        sys.exit(130)
     from tests.support.crash_sends import run_sends  # what pytest has a plugin for must not be loaded before it
 
     outcomes = counted.outcomes + run_sends(given)

@@ -5,8 +5,8 @@ import random
 from tests.support.crash_catalogue import LONG
 from tests.support.crash_driver import enumerate_all
 
-LONG_POINTS = 120  # of a long scenario with --every-point
-SECOND_POINTS = 60  # with --every-point where another database has them all
+LONG_POINTS = 60  # of a long scenario with --every-point
+SECOND_POINTS = 30  # with --every-point where another database has them all
 
 
 def points_of(scenario, every_point, some, *, second=False):

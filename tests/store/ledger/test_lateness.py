@@ -199,6 +199,15 @@ def test_what_went_out_before_the_close_stays_and_the_rest_is_cancelled(engine):
     assert "but who was mailed by then" in look(engine, mailing_id).needs_attention
 
 
+@pytest.mark.parametrize("launch_id", [None, "producer-groups"])
+def test_a_step_may_be_sent_however_late_but_not_after_its_time(engine, launch_id):
+    mailing_id = scheduled(engine, late=Late.SEND, expires_at=CLOSE, run_id=1, step_id="reminder", launch_id=launch_id)
+    plan(engine, mailing_id)
+    assert decide(engine, CLOSE - timedelta(milliseconds=1)) == []
+    assert decide(engine, CLOSE) == [mailing_id]
+    assert look(engine, mailing_id).status is MailingStatus.CANCELLED
+
+
 def test_a_close_means_nothing_to_what_was_handed_over_whole_or_is_to_be_sent_in_any_case(engine):
     whole = scheduled(engine, batch_size=10, expires_at=CLOSE)
     plan(engine, whole)

@@ -25,8 +25,8 @@ _UNSENT = exists().where(
 )
 
 
-#: A step that answers what happened to one reader goes when it can, but within its time.
-_ANSWERS = and_(mailings.c.run_id.is_not(None), mailings.c.launch_id.is_(None))
+#: A step may go late, but only within its time: after the close nobody is told of a launch, whatever its policy says.
+_IS_STEP = mailings.c.run_id.is_not(None)
 
 
 def late_at(now: datetime, grace: timedelta) -> ColumnElement[bool]:
@@ -49,7 +49,7 @@ def late_at(now: datetime, grace: timedelta) -> ColumnElement[bool]:
     )
     has_expired = and_(mailings.c.expires_at <= now, or_(mailings.c.planned_at.is_(None), _UNSENT))
     decides = and_(mailings.c.late != Late.SEND, or_(has_missed, has_expired))
-    return and_(mailings.c.status.in_(_WAITING), or_(decides, and_(_ANSWERS, has_expired)))
+    return and_(mailings.c.status.in_(_WAITING), or_(decides, and_(_IS_STEP, has_expired)))
 
 
 def is_late(connection: Connection, mailing_id: int, now: datetime, grace: timedelta) -> bool:
