@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import update
 
 from tests.support.ledger import claim, claim_and_start, let_leases_run_out, make_mailing, plan, start, statuses
-from tests.support.makers import NOW, make_subscribers
+from tests.support.makers import NOW, make_subscriber, make_subscribers
 from worker.domain.late import Late
 from worker.domain.mailing import KINDS, MailingKind, MailingStatus
 from worker.store.engine import reading, writing
 from worker.store.ledger.lateness import decide_late, who_gets_it
-from worker.store.ledger.mailings import cancel_mailing, get_mailing, pause_mailing, resume_mailing
+from worker.store.ledger.mailings import NewAddressee, cancel_mailing, get_mailing, pause_mailing, resume_mailing
 from worker.store.pace import ACCOUNT, block
 from worker.store.tables import batches
 
@@ -201,7 +201,18 @@ def test_what_went_out_before_the_close_stays_and_the_rest_is_cancelled(engine):
 
 @pytest.mark.parametrize("launch_id", [None, "producer-groups"])
 def test_a_step_may_be_sent_however_late_but_not_after_its_time(engine, launch_id):
-    mailing_id = scheduled(engine, late=Late.SEND, expires_at=CLOSE, run_id=1, step_id="reminder", launch_id=launch_id)
+    with writing(engine) as connection:
+        reader = make_subscriber(connection)
+        mailing_id = make_mailing(
+            connection,
+            kind=MailingKind.STEP,
+            late=Late.SEND,
+            expires_at=CLOSE,
+            launch_id=launch_id,
+            run_id=1,
+            step_id="reminder",
+            addressees=[NewAddressee(reader.id, reader.plan)],
+        )
     plan(engine, mailing_id)
     assert decide(engine, CLOSE - timedelta(milliseconds=1)) == []
     assert decide(engine, CLOSE) == [mailing_id]
