@@ -35,9 +35,8 @@ def check_after_recovery(bench, ids):
     _check_against(bench, messages, settled=True, moved=moved)
 
 
-def in_flight(engine):
+def in_flight(engine, held=(BatchStatus.CLAIMED, BatchStatus.SUBMITTING)):
     """The ids of batches that some process has claimed or called for."""
-    held = (BatchStatus.CLAIMED, BatchStatus.SUBMITTING)
     with reading(engine) as connection:
         return set(connection.execute(select(batches.c.id).where(batches.c.status.in_(held))).scalars())
 
