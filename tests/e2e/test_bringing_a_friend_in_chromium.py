@@ -20,6 +20,7 @@ ADA, BEA = "ada@example.com", "bea@example.com"
 ASKED, WELCOME = "Please confirm that you want The Long Take", "Welcome to The Long Take"
 THANKS, EARNED = "Somebody is reading this because of you", "Something for you, with thanks"
 BROUGHT = "passed it on to you"
+FRIEND = "Xiomara"  # no part of any other word, or of a link
 
 
 def at_once(project):
@@ -111,7 +112,7 @@ def test_a_friend_of_a_reader_joins_and_the_reader_is_thanked(town, profile):
     assert [state for *_, state in brought(town)] == [ReferralState.PENDING]
     assert "0 friends read" in look_again(ada)
     bea.go(links["/c"])
-    bea.to("What may we call you?").type("Bea").press()
+    bea.to("What may we call you?").type(FRIEND).press()
     town.mail([ASKED, WELCOME], BEA)
     assert BROUGHT in messages_to(town.room, BEA)[-1]["text"]
 
@@ -122,14 +123,14 @@ def test_a_friend_of_a_reader_joins_and_the_reader_is_thanked(town, profile):
     assert brought(town) == [(town.reader(ADA).id, town.reader(BEA).id, ReferralState.VERIFIED)]
     said = look_again(ada)
     assert "1 friend reads" in said
-    assert "Bea" not in said
+    assert FRIEND not in said
     assert BEA not in said
     with ada.page.expect_download() as waits:
         ada.to("Fetch the file").page.keyboard.press("Enter")
     assert waits.value.suggested_filename == "field-guide-to-quiet-weeks.txt"
     come = [one["subject"] for one in messages_to(town.room, ADA)]
     assert sorted(come) == sorted([ASKED, WELCOME, THANKS, EARNED])
-    assert all("Bea" not in one["text"] + one["html"] for one in messages_to(town.room, ADA))
+    assert all(FRIEND not in one["text"] + one["html"] for one in messages_to(town.room, ADA))
     assert "Ada" not in messages_to(town.room, BEA)[-1]["text"]
 
 
