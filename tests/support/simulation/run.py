@@ -75,6 +75,8 @@ def _pass(ran, chance, stalled):
     ran.double["clocks"] += clocks - 1
     ran.double["jobs"] += workers - 1
     for _round in range(ROUNDS):
+        if ran.ticks[-1] != product.now:  # a slow worker let time pass within this moment, and the clock ticks on
+            ran.ticks.append(product.now)
         due = [one for one in product.tick(clocks) if one.job in _JOBS]
         if stalled:
             ran.double["stalled"] += 1
