@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -25,7 +26,7 @@ from worker.domain.mailing import Queue
 from worker.embedded.valkey import start_valkey
 from worker.mailroom.options import MailroomOptions
 from worker.mailroom.server import Mailroom
-from worker.store.engine import DatabaseError, reading, writing
+from worker.store.engine import reading, writing
 from worker.store.ledger.counts import count_batches
 from worker.store.schema import migrate
 from worker.usecases.schedule_broadcast import read_hour, schedule_broadcast
@@ -187,21 +188,20 @@ def is_idle(pid):
 
 
 def freeze(pid, engine):
-    """SIGSTOP a job at a moment when it holds no lock of the database, for which everybody would have to wait."""
+    """SIGSTOP a job at a moment when it does not hold SQLite's lock, for which everybody would have to wait."""
 
     def frozen_without_a_lock():
         tell(pid, signal.SIGSTOP)
+        # Long enough for the others to be done with it: only a lock of the frozen one's own stays.
+        asking = sqlite3.connect(engine.url.database, timeout=0.25, isolation_level=None)
         try:
-            with engine.connect() as connection:
-                # Long enough for the others to be done with it: only a lock of the frozen one's own stays.
-                connection.exec_driver_sql("PRAGMA busy_timeout=250")
-                connection.rollback()
+            asking.execute("BEGIN IMMEDIATE")
             return True
-        except DatabaseError:
+        except sqlite3.OperationalError:
             tell(pid, signal.SIGCONT)
             return False
         finally:
-            engine.dispose()
+            asking.close()
 
     until(frozen_without_a_lock, what="a moment without a lock")
 
