@@ -53,6 +53,7 @@ def add_events(connection: Connection, found: Sequence[Event], received_at: date
     They come back as a database can hold them: no NUL, no half of a surrogate pair, ids that fit 63 bits. One odd
     event must not keep a whole call of a thousand from being recorded.
     """
+    _lock(connection, "ROW EXCLUSIVE")  # before asking who is erased, not first when writing
     first: dict[str, Event] = {}
     for event in map(_storable, found):
         first.setdefault(event.dedupe_key, event)
@@ -62,6 +63,19 @@ def add_events(connection: Connection, found: Sequence[Event], received_at: date
     for start in range(0, len(ordered), CHUNK):
         new |= _insert(connection, [first[key] for key in ordered[start : start + CHUNK]], to_millis(received_at))
     return [event for key, event in first.items() if key in new]
+
+
+def wait_for_events(connection: Connection) -> None:
+    """Whatever is being recorded at this moment is recorded first, and nothing else is until this transaction ends.
+
+    For an erasure: what is recorded meanwhile has looked who is erased before, and would keep the address as it stands.
+    """
+    _lock(connection, "SHARE ROW EXCLUSIVE")
+
+
+def _lock(connection: Connection, mode: str) -> None:
+    if connection.dialect.name == "postgresql":  # SQLite lets one writer in at a time
+        connection.exec_driver_sql(f"LOCK TABLE events IN {mode} MODE")
 
 
 def addressed_by(connection: Connection, delivery_ids: Collection[int]) -> dict[int, Addressed]:

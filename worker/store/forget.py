@@ -20,6 +20,7 @@ from worker.domain.subscriber import Plan, SubscriberStatus, Wants
 from worker.domain.suppression import Suppression, SuppressionReason
 from worker.store.engine import Connection
 from worker.store.erased import address_hash
+from worker.store.events import wait_for_events
 from worker.store.followups.merging import forget_enrollments
 from worker.store.known_keys import remember_keys
 from worker.store.ledger.erase import erase_from_ledger, mailed_under, wait_for_planning
@@ -54,6 +55,7 @@ def forget(
     nothing could be recognised afterwards.
     """
     hashed, why = address_hash(connection), ERASED if merged_into is None else MERGED
+    wait_for_events(connection)
     wait_for_planning(connection)
     keys = _keys_of(connection, subscriber_ids, key)
     rows = select(subscribers.c.address).where(subscribers.c.id.in_(subscriber_ids), subscribers.c.address != "")
