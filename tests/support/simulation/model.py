@@ -266,27 +266,27 @@ class Inbox:
 
 
 def quiet(lives, inbox, one, step, at, *, surely):
-    """Why a follow-up may not go at a moment. `surely`: not where it depends on what nobody outside can know."""
-    record = one.record
+    """Why a follow-up may not go at a moment: every reason. `surely`: not where it depends on what nobody outside can know."""
+    record, found = one.record, []
     home = lives.zone(record) or ZONE
     hour = on_wall(at, home).time()
     if hour >= NIGHT_BEGINS or hour < NIGHT_ENDS:
-        return "night"
+        found.append("night")
     got = inbox.steps[record] if surely else inbox.steps[record] + inbox.never_came[record]
-    for decided, _, other in got:
-        if other != one.key(step) and abs(at - decided) < BETWEEN and (decided < at or not surely):
-            return "near_followup"
-    if sum(1 for decided, _, other in got if other != one.key(step) and at - 7 * DAY < decided <= at) >= WEEK_MOST:
-        return "week_full"
+    others = [decided for decided, _, other in got if other != one.key(step)]
+    if any(abs(at - decided) < BETWEEN and (decided < at or not surely) for decided in others):
+        found.append("near_followup")
+    if sum(1 for decided in others if at - 7 * DAY < decided <= at) >= WEEK_MOST:
+        found.append("week_full")
     for issue, (known, goes_at) in lives.scheduled.items():
         if known <= at and abs(at - goes_at) < FROM_ISSUE and (not surely or issue in inbox.issues[record]):
-            return "near_issue"
+            found.append("near_issue")
     if step.weekdays != EVERY_DAY:
         zone = lives.zone(record) if step.theirs and lives.zone(record) else ZONE
         wall = on_wall(at, zone)
         if wall.weekday() not in step.weekdays or (not surely and wall.time() < NIGHT_ENDS):
-            return "weekday"
-    return ""
+            found.append("weekday")
+    return found
 
 
 def enrollments(lives, inbox):
