@@ -24,7 +24,6 @@ from worker.usecases.import_chunk import Chunk, ChunkTerms, RowReport, import_ch
 from worker.usecases.import_decisions import RowEnd
 from worker.usecases.import_links import import_links
 from worker.usecases.import_rows import ReadRow, RefusedRow, RowKind, SetAsideRow, SubscriberRow
-from worker.usecases.read_ahead import read_ahead
 from worker.usecases.read_list import ListForm, open_list
 
 CHUNK = 1_000  # rows in one transaction
@@ -89,11 +88,7 @@ def import_subscribers(
     """
     options = options or ImportOptions()
     counts: Counter[str] = Counter()
-    with (
-        open_list(path, options.mapping, options.name) as opened,
-        read_ahead(opened.rows(), CHUNK) as rows,
-        _writer(engine, options.dry_run) as write_chunk,
-    ):
+    with open_list(path, options.mapping, options.name) as opened, _writer(engine, options.dry_run) as write_chunk:
         terms = ChunkTerms(
             options.name or path.name,
             now,
@@ -101,7 +96,7 @@ def import_subscribers(
             zone=options.zone,
             draw=scratch_code if options.dry_run else new_referral_code,
         )
-        for part in _chunks(_recognisable(engine, _vouched(rows, options.consent), terms.file)):
+        for part in _chunks(_recognisable(engine, _vouched(opened.rows(), options.consent), terms.file)):
             unsaid = {row.line for row in part.rows.values() if row.unsaid}
             counts["links"] += sum(row.links is not None for row in part.rows.values())
             for report in _end_part(part, write_chunk(part.rows, terms)):
