@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import TextClause, select
@@ -37,6 +38,7 @@ _OTHERS: dict[str, str] = {
     "plan": Plan.FREE.value,
     "wants": Wants.EVERYTHING.value,
 }
+_other_values = attrgetter(*_OTHERS)
 _INSTANTS = ("joined_at", "plan_ends_at", "paused_until", "confirmed_at", "unsubscribed_at")
 
 
@@ -195,8 +197,7 @@ def _row(key: str, new: NewSubscriber, opted_out: bool) -> dict[str, Any]:
         "plan_ends_at": _millis(new.plan_ends_at),
         "paused_until": _millis(new.paused_until),
     }
-    for name, otherwise in _OTHERS.items():
-        value = getattr(new, name)
+    for (name, otherwise), value in zip(_OTHERS.items(), _other_values(new), strict=True):
         if value != otherwise:
             row[name] = value
     row["name"] = cut_name(new.name)

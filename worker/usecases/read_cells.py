@@ -183,6 +183,7 @@ def _with_slashes(parts: list[int], month_first: bool | None) -> datetime:
     return datetime(year, month, day, hour, minute, seconds, tzinfo=UTC)
 
 
+@lru_cache(maxsize=4096)  # readers share a few sets of them
 def read_tags(text: str, separators: str = ",;") -> frozenset[str]:
     """Tags with one of the separators between them, or a JSON list of them."""
     if not text:
@@ -218,6 +219,7 @@ def read_zone(text: str) -> str:
     return _matching(text, _is_zone, "the zone is a name such as Europe/Lisbon")
 
 
+@lru_cache(maxsize=1024)
 def read_country(text: str) -> str:
     """Two letters in capitals, or empty."""
     return _matching(text, _COUNTRY.fullmatch, "the country has two letters").upper()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from worker.domain.subscriber import SubscriberStatus
 from worker.errors import SourceError
@@ -138,7 +139,7 @@ def _one_each(header: Header, fields: Mapping[str, str]) -> None:
 def _row(line: int, cells: Cells, silent: bool) -> SubscriberRow:
     get: Callable[[str, str], str] = cells.get
     left_at = read_moment(get("unsubscribed_at", ""), "unsubscribed_at")
-    consent = Consent() if silent else _consent(cells, left_at)
+    consent = Consent() if silent else _said(cells, left_at)
     if consent == Consent() and {"status", "subscribed", "unsubscribed"} & cells.keys():
         consent = UNSAID  # somebody asked, and there is no answer; a blank date of leaving is one
     first = f"{get('first_name', '')} {get('last_name', '')}".strip()
@@ -165,13 +166,19 @@ def _row(line: int, cells: Cells, silent: bool) -> SubscriberRow:
     )
 
 
-def _consent(cells: Cells, left_at: datetime | None) -> Consent:
+def _said(cells: Cells, left_at: datetime | None) -> Consent:
+    get = cells.get
+    return _consent(get("status", ""), get("subscribed", ""), get("unsubscribed", ""), left_at is not None)
+
+
+@lru_cache(maxsize=1024)  # a list says few different things
+def _consent(status: str, subscribed: str, unsubscribed: str, has_left: bool) -> Consent:
     """All columns that speak of it, and the worst of what they say."""
-    said = [read_consent(cells.get("status", ""))]
-    yes, no = read_yes(cells.get("subscribed", "")), read_yes(cells.get("unsubscribed", ""))
+    said = [read_consent(status)]
+    yes, no = read_yes(subscribed), read_yes(unsubscribed)
     said += [YES if yes else LEFT] if yes is not None else []
     said += [LEFT if no else YES] if no is not None else []
-    said += [LEFT] if left_at is not None else []
+    said += [LEFT] if has_left else []
     reasons = [one for one in said if one.reason is not None]
     pending = [one for one in said if one.status is SubscriberStatus.PENDING]
     clear = [one for one in said if one.status is not None]
