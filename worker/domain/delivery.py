@@ -62,6 +62,7 @@ class SkipReason(StrEnum):
     CONFIRMED = "confirmed"  # there is nothing left to ask
     LAUNCHES_ONLY = "launches_only"  # wants announcements alone
     PAUSED = "paused"  # until a date of their own
+    LATE = "late"  # the step's moment has passed for them since it was planned
     STOPPED = "stopped"  # left the sequence since this step was planned
     STOP_IF = "stop_if"  # the step's rule says that they leave it
     ONLY_IF = "only_if"  # the step's rule does not mean them, or not any more

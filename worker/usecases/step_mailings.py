@@ -75,7 +75,8 @@ class StepMailings:
         addressees = [NewAddressee(one.row.subscriber_id, Plan(one.plan)) for one in part]
         readers = {one.row.subscriber_id for one in part}
         begun = self._open.get(group)
-        if begun and len(begun.readers) < MOST and add_addressees(connection, begun.mailing_id, addressees):
+        ends = _last_end(part)
+        if begun and len(begun.readers) < MOST and add_addressees(connection, begun.mailing_id, addressees, ends):
             begun.readers |= readers
             return begun.mailing_id
         mailing_id = create_mailing(connection, self._mailing(part, addressees), self._now)
@@ -104,8 +105,13 @@ class StepMailings:
             launch_id=run.launch_id,
             addressees=addressees,
             late=late_policy(step, run.launch_id is not None, self._content.publication.late.policy),
-            expires_at=min(one.moment.expires_at for one in part),
+            expires_at=_last_end(part),
             run_id=run.id,
             step_id=step.id,
             rules=dump_rules(step.rules, self._content.publication.slot.zone),
         )
+
+
+def _last_end(part: Sequence[Verdict]) -> datetime:
+    """Until when it makes sense to somebody. Whose own time is over before that is left out (SkipReason.LATE)."""
+    return max(one.moment.expires_at for one in part)

@@ -18,6 +18,7 @@ from tests.support.simulation.model import (
     NIGHT_BEGINS,
     NIGHT_ENDS,
     OF_LAUNCH,
+    SLOW,
     STEPS,
     WEEK_MOST,
     ZONE,
@@ -33,15 +34,16 @@ from tests.support.simulation.model import (
 from tests.support.simulation.project import MILESTONES, SEQUENCES
 from worker.store.instants import from_millis
 
-SLOW = timedelta(minutes=10)  # a worker may be so long behind its clock, where it is not stalled
 PUT_OFF = {"night", "near_followup", "week_full", "near_issue", "weekday"}
 OF_HOURS = {"not quiet", "lost", "wrong hour", "quiet rule", "early", "reason"}
 _SAID = text(
     "SELECT s.sequence AS sequence, d.subscriber_id AS record, d.step_id AS step, d.state AS state, d.reason AS reason,"
-    " d.decided_at AS decided_at, e.status AS status, e.reason AS left_for, v.skipped_reason AS skipped,"
+    " d.decided_at AS decided_at, e.status AS status, e.reason AS left_for,"
+    " COALESCE(v.skipped_reason, x.reason) AS skipped,"
     " v.id AS delivery, e.occurrence AS occurrence, m.status AS mailing FROM due_steps d JOIN sequence_runs s ON s.id = d.run_id"
     " JOIN enrollments e ON e.id = d.enrollment_id"
     " LEFT JOIN mailings m ON m.id = d.mailing_id LEFT JOIN deliveries v ON v.mailing_id = d.mailing_id AND v.subscriber_id = d.subscriber_id"
+    " LEFT JOIN exclusions x ON x.mailing_id = d.mailing_id AND x.subscriber_id = d.subscriber_id"
 )
 _IN_RUN = text(
     "SELECT s.sequence AS sequence, e.subscriber_id AS record, e.status AS status, e.reason AS reason,"
@@ -266,14 +268,16 @@ def _check_enrolled(lives, inbox, one, said, inside, report):
             report.say("not enrolled", one.record, f"{one.sequence}, met {one.met}")
         return
     arrived = {step: at for at, _, step in inbox.steps[one.record]}
-    place, left = one.from_tick, list(SEQUENCES[one.sequence])
+    place, left, before = one.from_tick, list(SEQUENCES[one.sequence]), set()
     while left:
         at = lives.tick_at(min(place, len(lives.ticks) - 1))
         step = min(left, key=lambda each: moment(lives, one, each, at)[0])
         left.remove(step)
         report.checked["steps"] += 1
-        outcome, place = _judge(lives, inbox, one, step, place, arrived, said, report)
+        waited = set()
+        outcome, place = _judge(lives, inbox, one, step, place, arrived, said, report, waited, before)
         report.outcomes[outcome] += 1
+        before = waited if outcome == "skipped" else set()
         if outcome in ("stopped", "not yet", "wrong"):
             for each in left:
                 if one.key(each) in arrived and outcome == "stopped":
@@ -281,11 +285,15 @@ def _check_enrolled(lives, inbox, one, said, inside, report):
             return
 
 
-def _judge(lives, inbox, one, step, place, arrived, said, report):
-    """What had to become of one step, tick by tick; (outcome, the tick that decided it)."""
+def _judge(lives, inbox, one, step, place, arrived, said, report, waited, before):
+    """What had to become of one step, tick by tick; (outcome, the tick that decided it).
+
+    `waited` is filled with what put it off. `before`: what the one before was given up for, which the program may have
+    done as soon as it saw that no moment was left, to look at this one, and put it off, from its own hour on.
+    """
     record, got = one.record, arrived.get(one.key(step))
     reasons = _reasons(said.get((record, one.key(step)), ()))
-    waited, first = set(), True
+    first = True
     while place < len(lives.ticks):
         at = lives.ticks[place]
         due, expires = moment(lives, one, step, at)
@@ -313,7 +321,7 @@ def _judge(lives, inbox, one, step, place, arrived, said, report):
                 return "sent", place
             report.say("sent though", record, f"{step.id} at {got}: {sorted(may)}")
             return "wrong", place
-        if not reasons & may and record not in lives.entangled and one.sure:
+        if not reasons & (may | before) and record not in lives.entangled and one.sure:
             report.say(
                 "reason", record, f"{step.id} at {at}: the model says {sorted(may)}, the program {sorted(reasons)}"
             )
@@ -369,10 +377,13 @@ def _must_have_gone(lives, one, step, at, got, reasons, waited, report):
     if got is not None:
         report.say("wrong hour", record, f"{step.id} decided {got}, the model says {at} (waited for {sorted(waited)})")
         return "wrong"
-    until = at + DAY
+    until, handed_over = at + DAY, lives.works_again(at)
+    plans = lives.plans(record, at, handed_over)
     happened = bool(
         lives.barred(record, until)
-        or lives.paused(record, at + SLOW)
+        or lives.paused(record, handed_over)
+        or step.stop_plan in plans
+        or (step.only_plan and plans != {step.only_plan})
         or lives.out_of_launch(record, one.sequence, until)
         or lives.launches_only(record, until)
         or record in lives.entangled
@@ -382,7 +393,8 @@ def _must_have_gone(lives, one, step, at, got, reasons, waited, report):
         return "dropped out"
     if at >= lives.ticks[-2]:
         return "not yet"
-    if "expired" in reasons and (lives.late(step, at) or lives.stalled_until(at, moment(lives, one, step, at)[1])):
+    outlived = handed_over >= moment(lives, one, step, at)[1]
+    if reasons & {"expired", "late"} and (outlived or lives.late(step, at)):
         return "expired"
     report.say("lost", record, f"{step.id} was to go at {at}; the program says {sorted(reasons)}")
     return "wrong"

@@ -25,6 +25,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FROM_ISSUE, BETWEEN, WEEK_MOST, KEEPS = 12 * HOUR, 24 * HOUR, 3, 7 * DAY
 NIGHT_BEGINS, NIGHT_ENDS = time(21), time(8)
 GRACE = 2 * HOUR
+SLOW = timedelta(minutes=10)  # a worker may be so long behind its clock, where it is not stalled
 FOREVER = datetime(9000, 1, 1, tzinfo=UTC)
 OF_LAUNCH = ("opens", "closes")
 
@@ -231,9 +232,9 @@ class Lives:
             gap > GRACE or any(begins - GRACE <= at <= ends + GRACE for begins, ends in self.stalled)
         )
 
-    def stalled_until(self, at, expires):
-        """Whether no worker worked from this tick until the step made no sense any more."""
-        return any(begins <= at <= ends and ends + GRACE >= expires for begins, ends in self.stalled)
+    def works_again(self, at):
+        """When what was decided at this tick was handed over at the latest, for all that is known of the workers."""
+        return max([at + SLOW, *(ends + GRACE for begins, ends in self.stalled if begins <= at <= ends)])
 
     def held(self, launch, step, at):
         """Whether a step waits until somebody agrees to an edit."""

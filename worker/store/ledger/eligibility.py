@@ -116,10 +116,19 @@ def _muted(asking: Asking) -> ColumnElement[bool] | None:
     return is_muted(asking.launch_id, subscribers.c.id)
 
 
-def _stopped(asking: Asking) -> ColumnElement[bool] | None:
-    """Looked up by keys for each reader: their enrollments in the run, and the row of this very step."""
-    if (step := asking.step) is None:
+def _late(asking: Asking) -> ColumnElement[bool] | None:
+    """What follows an event or an issue has a time of its own for each reader. A launch's has one for all, the mailing's."""
+    if (step := asking.step) is None or asking.launch_id is not None:
         return None
+    return _in_this_step(step, due_steps.c.expires_at <= DatabaseNow())
+
+
+def _stopped(asking: Asking) -> ColumnElement[bool] | None:
+    return None if asking.step is None else _in_this_step(asking.step, enrollments.c.status == "stopped")
+
+
+def _in_this_step(step: Step, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Looked up by keys for each reader: their enrollments in the run, and the row of this very step."""
     return exists(
         select(enrollments.c.id)
         .join(
@@ -128,7 +137,7 @@ def _stopped(asking: Asking) -> ColumnElement[bool] | None:
         .where(
             enrollments.c.run_id == step.run_id,
             enrollments.c.subscriber_id == subscribers.c.id,
-            enrollments.c.status == "stopped",
+            condition,
             due_steps.c.mailing_id == step.mailing_id,
         )
     )
@@ -158,6 +167,7 @@ RULES: tuple[SkipRule, ...] = (
     SkipRule(SkipReason.CONVERTED, _converted),
     SkipRule(SkipReason.MUTED, _muted),
     SkipRule(SkipReason.LAUNCHES_ONLY, _launches_only),
+    SkipRule(SkipReason.LATE, _late),
     SkipRule(SkipReason.STOPPED, _stopped),
     SkipRule(SkipReason.STOP_IF, _stop_if),
     SkipRule(SkipReason.ONLY_IF, _only_if),

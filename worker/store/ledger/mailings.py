@@ -97,11 +97,19 @@ def create_mailing(connection: Connection, new: NewMailing, now: datetime) -> in
     return mailing_id
 
 
-def add_addressees(connection: Connection, mailing_id: int, more: Sequence[NewAddressee]) -> bool:
-    """Let a mailing go to more people; False where it is being planned already, or does not go by name."""
+def add_addressees(
+    connection: Connection, mailing_id: int, more: Sequence[NewAddressee], expires_at: datetime | None = None
+) -> bool:
+    """Let a mailing go to more people; False where it is being planned already, or does not go by name.
+
+    `expires_at`: of one that expires, it does not do so earlier than that.
+    """
     waits = update(mailings).where(mailings.c.id == mailing_id, mailings.c.status == MailingStatus.SCHEDULED)
     if changed(connection, waits.values(status=MailingStatus.SCHEDULED)) != 1:  # held until the end of the transaction
         return False
+    if expires_at is not None:
+        sooner = update(mailings).where(mailings.c.id == mailing_id, mailings.c.expires_at < expires_at)
+        changed(connection, sooner.values(expires_at=expires_at))
     _add(connection, mailing_id, more)
     return True
 
