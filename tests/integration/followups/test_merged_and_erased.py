@@ -19,7 +19,8 @@ from worker.usecases.enroll_triggers import enroll_triggers
 from worker.usecases.erase_subscriber import erase_subscriber
 from worker.usecases.merge_subscribers import merge_subscribers
 
-MET = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
+# Of today: what is planned is looked at by the database's own clock, on which a step lasts seven days.
+MET = datetime.now(UTC).replace(hour=15, minute=30, second=0, microsecond=0)
 DAY = timedelta(days=1)
 THIRD = MET + 3 * DAY
 STEPS = [

@@ -337,7 +337,7 @@ def _why_not(lives, one, step, at, due, expires, waited, inbox, first):
     record = one.record
     launch = one.sequence if step.anchor in OF_LAUNCH else None
     if why := lives.barred(record, at, surely=False):
-        return True, {why, "stopped", "erased", "merged", "unsubscribed"}
+        return True, {why, "stopped", "erased", "merged", "unsubscribed"} | waited  # or given up before
     if launch and (why := lives.out_of_launch(record, launch, at)):
         return True, {why}
     if launch is None and lives.launches_only(record, at):

@@ -234,7 +234,8 @@ class Lives:
 
     def works_again(self, at):
         """When what was decided at this tick was handed over at the latest, for all that is known of the workers."""
-        return max([at + SLOW, *(ends + GRACE for begins, ends in self.stalled if begins <= at <= ends)])
+        next_tick = self.ticks[min(self.tick_from(at) + 1, len(self.ticks) - 1)]  # where a worker died with it
+        return max([next_tick + SLOW, *(ends + GRACE for begins, ends in self.stalled if begins <= at <= ends)])
 
     def held(self, launch, step, at):
         """Whether a step waits until somebody agrees to an edit."""
