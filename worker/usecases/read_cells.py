@@ -59,6 +59,7 @@ _NO = frozenset(
 
 _WRITTEN_DATES = ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y")
 _SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?")
+_SHORT = 200  # letters of a cell
 _SECONDS = re.compile(r"\d{9,10}")
 _MILLISECONDS = re.compile(r"\d{12,13}")
 # With the name of a zone after its offset, as Go prints an instant (listmonk's export): `2024-01-05 09:30:00.1 +0000 UTC`.
@@ -183,11 +184,19 @@ def _with_slashes(parts: list[int], month_first: bool | None) -> datetime:
     return datetime(year, month, day, hour, minute, seconds, tzinfo=UTC)
 
 
-@lru_cache(maxsize=4096)  # readers share a few sets of them
 def read_tags(text: str, separators: str = ",;") -> frozenset[str]:
     """Tags with one of the separators between them, or a JSON list of them."""
     if not text:
         return frozenset()
+    return _short_tags(text, separators) if len(text) <= _SHORT else _tags(text, separators)
+
+
+@lru_cache(maxsize=4096)  # readers share a few sets of them; long ones would be kept at the price of flat memory
+def _short_tags(text: str, separators: str) -> frozenset[str]:
+    return _tags(text, separators)
+
+
+def _tags(text: str, separators: str) -> frozenset[str]:
     if text.startswith("["):
         try:
             listed = orjson.loads(text)
