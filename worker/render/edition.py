@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from worker.domain.edition import Card, Edition, Place
@@ -11,7 +11,7 @@ from worker.domain.issue import Issue
 from worker.domain.publication import Publication
 from worker.domain.subscriber import Plan
 from worker.errors import RenderError
-from worker.render.blocks import Container, Tree
+from worker.render.blocks import Block, Container, Tree
 from worker.render.campaign import Campaign
 from worker.render.gate import cut
 from worker.render.layout import Templates
@@ -23,7 +23,6 @@ from worker.render.scene import Facts, Scene
 from worker.render.shared import Shared
 from worker.render.text import plain_text
 from worker.render.untracked import untracked
-from worker.render.walk import blocks_in
 
 # Line ends would begin another header; controls, halves of characters and what turns the direction of other words have
 # no place in an inbox's list.
@@ -66,9 +65,12 @@ def render_edition(
     readable = cut(tree, scene.plan)
     subject = _line(tags, scene, "subject", scene.text.subject)
     preheader = _line(tags, scene, "preview", scene.text.preview)
-    html = to_bytes(templates.mjml(readable, scene, tags, message, shared), scene.text.file, shared)
-    html = Pictures(scene.publication, scene.facts.media).with_heights(html)
-    html = untracked(html, scene.facts.base_url)
+    pictures = Pictures(scene.publication, scene.facts.media)
+
+    def finish(part: bytes) -> bytes:
+        return untracked(pictures.with_heights(part), scene.facts.base_url)
+
+    html = to_bytes(templates.mjml(readable, scene, tags, message, shared), scene.text.file, shared, finish)
     text = plain_text(readable, scene, tags, message, shared.text)
     cards = _cards(readable, scene.facts)
     return Edition(scene.plan, subject, preheader, html.decode(), text, tags.used, cards=cards)
@@ -81,11 +83,16 @@ def mjml_of(tree: Tree, scene: Scene, templates: Templates, message: str = "issu
 
 def _cards(readable: Tree, facts: Facts) -> tuple[Card, ...]:
     """The launches it shows, each once; one that has closed has no card."""
-    named = {
-        block.args for block in blocks_in(readable.blocks) if isinstance(block, Container) and block.name == "launch"
-    }
+    named = {block.args for block in _containers(readable.blocks) if block.name == "launch"}
     shown = (facts.launches[one] for one in sorted(named & facts.launches.keys()))
     return tuple(Card(one.id, one.closes_at) for one in shown if facts.now < one.closes_at)
+
+
+def _containers(blocks: Iterable[Block]) -> Iterator[Container]:
+    for block in blocks:
+        if isinstance(block, Container):  # nothing else holds one
+            yield block
+            yield from _containers(block.blocks)
 
 
 def _merge_tags(scene: Scene, message: str) -> MergeTags:

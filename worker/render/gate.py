@@ -21,7 +21,7 @@ def is_gate(name: str) -> bool:
 
 
 def cut(tree: Tree, plan: Plan) -> Tree:
-    """The tree as `plan` may read it, without any gate left in it.
+    """The tree as `plan` may read it, without any gate left in it. A block without one is the very same.
 
     For free readers a paywall ends the letter and becomes a pitch that holds what stood in it.
     """
@@ -42,4 +42,5 @@ def _readable(blocks: Iterable[Block], plan: Plan) -> Iterable[Block]:
             if _READABLE_BY[block.name] is plan:
                 yield from _readable(block.blocks, plan)
         elif _SHOWN_TO.get(block.name, plan) is plan:
-            yield replace(block, blocks=tuple(_readable(block.blocks, plan)))
+            inner = tuple(_readable(block.blocks, plan))
+            yield block if inner == block.blocks else replace(block, blocks=inner)

@@ -7,13 +7,12 @@ looks a block has is the templates' and the theme's business alone.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Hashable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined, TemplateError
-from jinja2 import Template as Compiled
+from jinja2 import FunctionLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
 
 from worker.domain.edition import MergeName, Place
@@ -28,7 +27,7 @@ from worker.render.prose import Prose
 from worker.render.registry import KINDS, Room
 from worker.render.scene import Scene
 from worker.render.shared import Shared
-from worker.render.templates import asked_for
+from worker.render.templates import OneTheme, asked_for
 from worker.render.theme import Theme
 from worker.render.views import View
 
@@ -41,21 +40,13 @@ _OF_ONE_EDITION = frozenset({"plan", "merge", "preview"})  # of the names templa
 _VIEW_FIELDS = tuple(field.name for field in fields(View))
 
 
-class _Environment(Environment):
-    """Jinja looks into the globals all the time and copies them on every render; a plain dict does that ten times as fast
-    as its ChainMap. Every template has the same ones."""
-
-    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
-        return {**self.globals, **(d or {})}
-
-
 class Templates:
     """Compiled templates. `sources` maps names such as `blocks/audio.mjml.j2` to text; `theme` is emails/theme.toml."""
 
     def __init__(self, sources: Mapping[str, str], theme: Mapping[str, Any]) -> None:
         self.digest = digest_of([dict(sources), dict(theme)])  # two with the same one draw the same mail
         made = Theme.of(theme)
-        self._environment = _Environment(
+        self._environment = OneTheme(
             loader=FunctionLoader(lambda name: _loaded(sources, name, made)),
             autoescape=True,  # by hand: select_autoescape() is off for names that end in .mjml.j2
             undefined=StrictUndefined,
@@ -63,7 +54,6 @@ class Templates:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._compiled: dict[str, Compiled] = {}
         self._of_one_edition: dict[str, bool] = {}
         self.styles = made.styles
         self.column = made.shape["width"] - 2 * made.shape["side"]  # pixels, outside of any card
@@ -89,10 +79,7 @@ class Templates:
     def render(self, name: str, context: Mapping[str, Any]) -> Markup:
         """One template. RenderError names its file and line."""
         try:
-            template = self._compiled.get(name)
-            if template is None:
-                template = self._compiled[name] = self._environment.get_template(name)
-            return Markup(template.render(context))  # noqa: S704 - made by an autoescaping template
+            return Markup(self._environment.get_template(name).render(context))  # noqa: S704 - made by an autoescaping template
         except (TemplateError, TypeError) as wrong:
             raise _located(wrong, name) from wrong
 
@@ -103,6 +90,7 @@ class _Sheet:
     def __init__(self, templates: Templates, scene: Scene, tags: MergeTags, shared: Shared) -> None:
         self._templates = templates
         self._drawn = shared.drawn
+        self._blocks = 0
         self._scene = scene
         self._tags = tags
         direction = direction_of_language(scene.language)
@@ -216,10 +204,17 @@ class _Sheet:
         return f"<!--@{figure.line}-->{self._templates.render('layouts/figure.mjml.j2', context)}"
 
     def _block(self, block: Container) -> str:
+        """A block by its template, drawn anew only where its view is another or it asks for what differs by edition."""
         look = KINDS[block.name].view
         view = look(block, self._scene) if look else None
         if view is None:
             return ""
+        if view.label:
+            self._prose.outline.label()
+        if (drawn := self._drawn.get(block, view)) is not None:
+            return drawn
+        before = self._state()
+        name = f"blocks/{block.name}.mjml.j2"
         context = {**self._shared, **_fields(view)}
         context["links"] = [
             {
@@ -230,20 +225,16 @@ class _Sheet:
             for link in view.links
         ]
         context["lines"] = [self._prose.attribute(line) for line in view.lines]
-        if view.label:
-            self._prose.outline.label()
-        context["body"] = body = self._column(block.blocks) if view.says_body else Markup()
-        given = (view, tuple(tuple(link.values()) for link in context["links"]), body)
-        return f"<!--@{block.line}-->{self._once(f'blocks/{block.name}.mjml.j2', context, given)}"
+        context["body"] = self._column(block.blocks) if view.says_body else Markup()
+        drawn = f"<!--@{block.line}-->{self._templates.render(name, context)}"
+        if self._state() == before and not self._templates.is_of_one_edition(name):
+            self._drawn.keep(block, view, drawn)
+        self._blocks += 1
+        return drawn
 
-    def _once(self, name: str, context: Mapping[str, Any], given: Hashable) -> str:
-        """A template, rendered anew only where it asks for the plan or for merge tags, or was `given` something else."""
-        if self._templates.is_of_one_edition(name):
-            return self._templates.render(name, context)
-        made = self._drawn.get((name, given))
-        if made is None:
-            made = self._drawn[name, given] = str(self._templates.render(name, context))
-        return made
+    def _state(self) -> tuple[int, ...]:
+        """Moves on with whatever depends on more than the block it stands in: merge tags, headings, notes, blocks in it."""
+        return (self._tags.asked, self._prose.counted, self._blocks)
 
 
 def _fields(view: View) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Prose:
         """`shared` holds blocks that another edition of the same text has written already."""
         self._tags = tags
         self._shared = shared or OfBlocks()
-        self._counted = 0  # headings and footnotes, whose numbers depend on what stands before them
+        self.counted = 0  # headings and footnotes, whose numbers depend on what stands before them
         self._here = styles.turned if direction != LTR and styles.turned else styles
         self._turned = styles if self._here is styles.turned else styles.turned or styles
         self._direction = direction
@@ -85,9 +85,9 @@ class Prose:
         how = (later, self._direction, self._columns)
         if (written := self._shared.get(block, how)) is not None:
             return written
-        before = (self._tags.asked, self._counted)
+        before = (self._tags.asked, self.counted)
         made = self._block(block, later)
-        if (self._tags.asked, self._counted) == before:
+        if (self._tags.asked, self.counted) == before:
             self._shared.keep(block, how, made)
         return made
 
@@ -148,7 +148,7 @@ class Prose:
                 return self._picture(source, alt)
 
     def _reference(self, note: Footnote) -> str:
-        self._counted += 1
+        self.counted += 1
         again = note.key in self._notes
         self._notes.setdefault(note.key, note)
         number = list(self._notes).index(note.key) + 1
@@ -169,7 +169,7 @@ class Prose:
             case Paragraph(_, children, direction):
                 return f"{self._opened('p', 'p', later, direction)}>{self.inline(children)}</p>"
             case Heading(_, level, children, direction):
-                self._counted += 1
+                self.counted += 1
                 tag = f"h{self.outline.heading(level)}"
                 return f'{self._opened(tag, tag, later, direction)} class="head">{self.inline(children)}</{tag}>'
             case Listing() | Quote() | Table():

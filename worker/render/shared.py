@@ -1,8 +1,8 @@
 """What both editions of a text have in common is made once: kept while the two are rendered, and no longer.
 
-Nothing is kept by a name or a place, only by the very thing it was made of: a block of the tree, the values given to a
-template, a section's MJML. So an edition is given what is made of its own cut tree, whoever asked first; tests hold the
-two against each rendered alone.
+Nothing is kept by a name or a place, only by the very thing it was made of: a block of the tree and its view, a section's
+MJML and the head it stands below. So an edition is given what is made of its own cut tree, whoever asked first; tests
+hold the two against each rendered alone.
 """
 
 from __future__ import annotations
@@ -29,12 +29,21 @@ class OfBlocks:
         self._made[id(block), how] = (block, made)
 
 
-@dataclass(slots=True)
-class GuardedSection:
-    """A section after the guard: its parts, and pairs of an index into them and an author's line."""
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of a mail: its finished HTML, and which rules of the head's style sheets it needs."""
 
-    parts: list[str]
-    marks: list[tuple[int, int]]
+    html: bytes
+    rules: frozenset[bytes]
+
+
+@dataclass(slots=True)
+class Sections:
+    """Sections by their MJML, all made below the same MJML head; and the HTML head of a mail that needed `rules`."""
+
+    head: bytes = b""
+    rules: frozenset[bytes] = frozenset()
+    made: dict[str, Section] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -43,5 +52,5 @@ class Shared:
 
     html: OfBlocks = field(default_factory=OfBlocks)
     text: OfBlocks = field(default_factory=OfBlocks)
-    drawn: dict[Hashable, str] = field(default_factory=dict)  # blocks by their template and what it was given
-    guarded: dict[str, GuardedSection] = field(default_factory=dict)  # by their MJML
+    drawn: OfBlocks = field(default_factory=OfBlocks)
+    sections: dict[str, Sections] = field(default_factory=dict)  # by the MJML of the head they were made below

@@ -66,7 +66,7 @@ class _Writer:
         self._scene = scene
         self._tags = tags
         self._shared = shared
-        self._counted = 0  # what depends on more than itself: headings, notes, addresses, views
+        self._counted = 0  # what depends on more than itself: headings, notes, numbered links, views
         self._links: dict[str, int] = {}
         self._notes: dict[int, Footnote] = {}
         self._outline = Outline()
@@ -100,7 +100,9 @@ class _Writer:
         return [printed for block in blocks if (printed := self._once(block))]
 
     def _once(self, block: Block) -> str:
-        """A block, printed anew only where it holds a merge tag, a heading, an address, a note or a view."""
+        """A block, printed anew only where it holds a merge tag, a heading, a numbered link, a note or another's view."""
+        if isinstance(block, Container):
+            return self._container(block)
         if (printed := self._shared.get(block, self._width)) is not None:
             return printed
         before = (self._tags.asked, self._counted)
@@ -140,11 +142,23 @@ class _Writer:
                 return self._container(block)
 
     def _container(self, block: Container) -> str:
-        self._counted += 1
         look = KINDS[block.name].view
         view = look(block, self._scene) if look else None
+        self._counted += 1
         if view is None:
             return ""
+        if view.label:
+            self._outline.label()
+        how = (self._width, view)
+        if (printed := self._shared.get(block, how)) is not None:
+            return printed
+        before = (self._tags.asked, self._counted)
+        printed = self._shown(view, block)
+        if (self._tags.asked, self._counted) == before:
+            self._shared.keep(block, how, printed)
+        return printed
+
+    def _shown(self, view: View, block: Container) -> str:
         parts = [part for name in view.order for part in self._part(name, view, block)]
         if view.order[:2] == ("note", "label") and view.note and view.label:
             parts[:2] = ["\n".join(parts[:2])]  # a small line above its title
@@ -154,7 +168,6 @@ class _Writer:
         """What one field of a view prints; nothing where it is empty."""
         match name:
             case "label" if view.label:
-                self._outline.label()
                 return [self._underlined(view.label, "-")]
             case "note" if view.note:
                 return [wrap(view.note)]
@@ -226,13 +239,13 @@ class _Writer:
         return _hung("\n\n".join(self._narrower(note.blocks, len(mark))), mark)
 
     def _numbered(self, address: str) -> str:
+        self._counted += 1
         return f"[{self._links.setdefault(address, len(self._links) + 1)}]"
 
     def _fill(self, pieces: Pieces) -> str:
         return self._tags.fill(pieces, Place.TEXT)
 
     def _address(self, target: Pieces) -> str:
-        self._counted += 1
         return self._tags.address(target, Place.TEXT)
 
     def _underlined(self, text: str, line: str) -> str:

@@ -20,9 +20,7 @@ from worker import sources
 from worker.domain.subscriber import Plan
 from worker.render.edition import parse, render_both, render_edition
 from worker.render.layout import Templates
-from worker.render.mjml.guard import guard
 from worker.render.scene import Scene
-from worker.render.shared import GuardedSection
 
 _NOTES = {"[^a]": "First.", "[^b]": "Second, with [a link](https://c.example.com/)."}
 
@@ -92,14 +90,33 @@ def test_a_template_that_asks_for_the_plan_or_a_merge_tag_is_drawn_for_each_edit
     assert both == alone
 
 
-def test_a_section_known_to_the_guard_keeps_the_lines_of_its_author() -> None:
-    head, foot = "<mjml><mj-body>", "</mj-body></mjml>"
-    first = "<mj-section><mj-column><mj-text><!--@4--><p>é</p></mj-text></mj-column></mj-section>"
-    second = "<mj-section><mj-column><mj-text><!--@9--><p>more</p></mj-text></mj-column></mj-section>"
-    known: dict[str, GuardedSection] = {}
-    fresh = guard([head, first, second, foot], "f", known)
-    again = guard([head, second, first, foot], "f", known)
-    whole = guard(head + second + first + foot, "f")
-    assert set(known) == {first, second}  # the frame opens and closes what is around them
-    assert (again.source, again.marks) == (whole.source, whole.marks)
-    assert fresh.line_at(fresh.source.encode().index(b"more")) == 9
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("messages/issue.mjml.j2", "<mj-wrapper>{{ body }}</mj-wrapper>"),  # sections that stand in something
+        ("layouts/letter.mjml.j2", '<mj-all padding="{{ 11 if plan == "free" else 22 }}px" />'),  # heads that differ
+        ("blocks/card.mjml.j2", '{% if plan == "paid" %}' + "<mj-column></mj-column>" * 2 + "{% endif %}"),
+    ],
+)
+def test_what_a_section_stands_in_or_below_is_not_taken_from_the_other_edition(template: str, words: str) -> None:
+    read = dict(sources.read_templates(PROJECT))
+    match template.partition("/")[0]:
+        case "messages":
+            read["layouts/letter.mjml.j2"] = read["layouts/letter.mjml.j2"].replace("{{ body }}", words)
+        case "layouts":
+            read[template] = read[template].replace("</mj-attributes>", words + "</mj-attributes>")
+        case _:
+            read[template] = f"<mj-section><mj-column></mj-column>{words}</mj-section>"
+    body = "Words.\n\n::: card A label\nwords\n:::\n\n::: paid\nMore.\n:::\n\n::: paywall\nPay.\n:::\n"
+    both, alone = both_and_alone(body, Templates(read, sources.read_theme(PROJECT)))
+    assert both == alone
+    assert both[Plan.FREE].html != both[Plan.PAID].html
+
+
+@pytest.mark.parametrize("plan", ["free", "paid"])
+def test_a_picture_of_one_edition_changes_the_head_of_that_one_alone(plan: str) -> None:
+    body = f"Words.\n\n::: {plan}\n![A tree](https://a.example.com/tree.jpg)\n:::\n\n::: {plan}\nMore.\n:::\n"
+    both, alone = both_and_alone(body, templates())
+    assert both == alone
+    held = {one: "mj-full-width-mobile" in edition.html.partition("<body")[0] for one, edition in both.items()}
+    assert held == {one: one.value == plan for one in Plan}

@@ -7,30 +7,38 @@ child process, never inside the web server.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mjml import mjml2html
 
 from worker.errors import RenderError
 from worker.render.mjml.fold import fold
-from worker.render.mjml.guard import Guarded, guard
+from worker.render.mjml.guard import SEAM, Guarded, guard
+from worker.render.mjml.sections import in_sections
 from worker.render.mjml.slim import slim
 from worker.render.shared import Shared
+
+#: What is done to a part of the finished HTML.
+Finish = Callable[[bytes], bytes]
 
 _POSITION = re.compile(r"(\d+)\.\.(\d+)|position (\d+)")
 
 
 def to_html(mjml: str, file: str) -> str:
     """The finished HTML of a trusted MJML source. RenderError with `file` and the author's line where it can be told."""
-    return to_bytes([mjml], file).decode()
+    return to_bytes([mjml], file, Shared()).decode()
 
 
-def to_bytes(mjml: Sequence[str], file: str, shared: Shared | None = None) -> bytes:
+def to_bytes(mjml: Sequence[str], file: str, shared: Shared, finish: Finish = lambda html: html) -> bytes:
     """The same in UTF-8, for what goes on with it: one emoji makes every letter of a str four times as large.
 
-    `mjml` in its parts, as guard() takes them; `shared` holds sections that were guarded for another edition.
+    `mjml` in its parts, as guard() takes them; `shared` holds sections of another edition; `finish` is done to each part.
     """
-    guarded = guard(mjml, file, shared.guarded if shared else None)
+    return in_sections(mjml, lambda parts: [finish(part) for part in _drawn(parts, file)], shared)
+
+
+def _drawn(mjml: Sequence[str], file: str) -> list[bytes]:
+    guarded = guard(mjml, file)
     try:
         # fonts={} keeps MRML from adding a link to Google's fonts for stacks with Roboto in them.
         html = mjml2html(guarded.source, disable_comments=True, fonts={})
@@ -40,9 +48,10 @@ def to_bytes(mjml: Sequence[str], file: str, shared: Shared | None = None) -> by
         if type(wrong).__module__ != "pyo3_runtime":  # PanicException is no Exception, and cannot be imported
             raise
         raise _refused(guarded, file, "MRML gave up") from None
-    finished = html.encode()
-    refuse_leaks(finished, file)
-    return fold(slim(finished))
+    parts = html.encode().split(SEAM.encode()) if guarded.in_body else [html.replace(SEAM, "").encode()]
+    for part in parts:
+        refuse_leaks(part, file)
+    return [fold(slim(part)) for part in parts]
 
 
 def refuse_leaks(html: bytes, file: str) -> None:

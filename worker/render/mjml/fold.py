@@ -38,23 +38,32 @@ _WHOLE = re.compile(r"-bs\d\d[a-z]-|&#?\w+;|.", re.DOTALL)
 
 
 def fold(html: bytes) -> bytes:
-    """The same mail (UTF-8), in lines of 380 to 760 bytes wherever that is possible."""
+    """The same mail (UTF-8), or a part of one, in lines of 380 to 760 bytes wherever that is possible."""
     parts = _PRE.split(html) if b"<pre" in html else [html]
     parts[1::2] = [_within(pre) for pre in parts[1::2]]
-    quick = b"".join([part if at % 2 else _around(part) for at, part in enumerate(parts)])
-    if all(_fits(line) for line in quick.split(b"\n") if len(line) > _WANTED):
-        return quick
+    for quickly in (_at_styles, _between_words):
+        quick = b"".join([part if at % 2 else quickly(part) for at, part in enumerate(parts)])
+        if _all_fit(quick):
+            return quick
     # From the start: a line of the quick way may begin inside a tag.
     return _Folded().run(b"".join(parts).decode()).encode()
 
 
-def _around(html: bytes) -> bytes:
-    """What is no <pre>, folded the quick way."""
+def _at_styles(html: bytes) -> bytes:
     head, body, rest = html.rpartition(b"<body")  # style sheets have lines of their own
-    head = head.replace(_META, b"/>\n<meta ")
-    lines = rest.replace(_STYLED, b'\nstyle="').split(b"\n")
+    return head.replace(_META, b"/>\n<meta ") + body + rest.replace(_STYLED, b'\nstyle="')
+
+
+def _between_words(html: bytes) -> bytes:
+    head, body, rest = _at_styles(html).rpartition(b"<body")
+    lines = rest.split(b"\n")
     broken = [line if len(line) <= _WANTED or _fits(line) else _LONG_TEXT.sub(_broken, line) for line in lines]
     return head + body + b"\n".join(broken)
+
+
+def _all_fit(html: bytes) -> bool:
+    lines = html.split(b"\n")
+    return max(map(len, lines)) <= _WANTED or all(_fits(line) for line in lines if len(line) > _WANTED)
 
 
 def _broken(text: re.Match[bytes]) -> bytes:

@@ -10,41 +10,43 @@ author's file; such marks and comments are dropped, so no comment can land betwe
 from __future__ import annotations
 
 import re
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from worker.errors import RenderError
 from worker.render.mjml.allowed import HTML, INLINE, MJML, PARENTS, VOID, WORDED
-from worker.render.shared import GuardedSection
 
 DEEPEST = 100
+#: Written between the parts of a mail. The guard lets no such character through, so nothing else can be one.
+SEAM = "\x7f"
 
-_TOKEN = re.compile(
-    r"""
-    <!--@(?P<line>\d++)-->
-    | (?P<comment><!--.*?-->)
-    | (?P<tag></?+(?P<name>[a-z][a-z0-9-]*+)(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>)
-    | (?P<text>[^<]++)
-    | (?P<bare><)
-    """,
-    re.VERBOSE | re.DOTALL,
+_TAG = re.compile(  # or a comment; what stands between two is text
+    r"""(<(?: /?+[a-z][a-z0-9-]*+(?:[^<>"']++|"[^"]*+"|'[^']*+')*+> | !--.*?--> ))""", re.VERBOSE | re.DOTALL
 )
+_MARK = re.compile(r"<!--@(\d+)-->")
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
 _ATTRIBUTE = re.compile(r"""\s*+([a-zA-Z_][\w:.-]*+)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'))?+""")
 _LINE_BREAKS = re.compile(r"[ \t]*[\r\n][\s]*")
 _ODD = re.compile(r"[^ !#-;=?-\[\]-~]")  # all but printable ASCII without " < > and backslash
+_EMOJI = re.compile("[\U00010000-\U0010ffff]")
 _BARE_ZERO = re.compile(r"(?<![\w.#-])0(?![\w.%])")
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_PRINTABLE = re.compile(r"[ -~\n\r\t\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*+")
 _ODD_WORDS = frozenset({"mj-style", "mj-title"})
+_IN_BODY = ["", "mjml", "mj-body"]
 _SIZED = re.compile(r"padding(-\w+)?|inner-padding|width|height|border(-\w+)?")
 
 
 @dataclass(slots=True)
 class Guarded:
-    """MJML that MRML renders as it was meant. `marks` are pairs of an index into `parts` and an author's line."""
+    """MJML that MRML renders as it was meant. `marks` are pairs of an index into `parts` and an author's line.
+
+    `in_body` tells whether all that was given in parts is parted directly in <mj-body>, and so at a SEAM.
+    """
 
     parts: list[str] = field(default_factory=list)
     marks: list[tuple[int, int]] = field(default_factory=list)
+    in_body: bool = True
 
     @property
     def source(self) -> str:
@@ -64,14 +66,12 @@ class Guarded:
         return line or None
 
 
-def guard(mjml: str | Sequence[str], file: str, known: MutableMapping[str, GuardedSection] | None = None) -> Guarded:
+def guard(mjml: str | Sequence[str], file: str) -> Guarded:
     """The MJML made safe. RenderError names `file` and, where a mark tells it, the author's line.
 
-    In parts: what stands before the sections, each section, what stands after them. A section in `known` is not looked at
-    again; one that is new is added to it.
+    In parts: what stands before the sections, each section, what stands after them. A SEAM is written between them.
     """
-    parts = [mjml] if isinstance(mjml, str) else mjml
-    return _Guard(file).run(parts, {} if known is None else known)
+    return _Guard(file).run([mjml] if isinstance(mjml, str) else mjml)
 
 
 class _Guard:
@@ -83,53 +83,49 @@ class _Guard:
         self._open: list[str] = [""]
         self._words = ""  # the MJML tag whose words we are in, if any
 
-    def run(self, parts: Sequence[str], known: MutableMapping[str, GuardedSection]) -> Guarded:
-        """Part by part. Between two of them every section is closed, so what a section becomes depends on it alone."""
+    def run(self, parts: Sequence[str]) -> Guarded:
+        """Part by part."""
         made = Guarded()
         for number, part in enumerate(parts):
-            before, marks = len(made.parts), len(made.marks)
-            if section := known.get(part):
-                made.parts += section.parts
-                made.marks += [(at + before, line) for at, line in section.marks]
-                self._line = section.marks[-1][1] or None if section.marks else self._line
-                continue
-            opened = list(self._open)
+            if number:
+                made.in_body = made.in_body and self._open == _IN_BODY
+                if made.in_body:
+                    made.parts.append(f"<mj-raw>{SEAM}</mj-raw>")
             self._part(part if number else part.lstrip("\ufeff \r\n\t"), made)
-            if self._open == opened and not self._words:
-                marks_here = [(at - before, line) for at, line in made.marks[marks:]]
-                known[part] = GuardedSection(made.parts[before:], marks_here)
         if len(self._open) > 1:
             raise self._wrong(f"<{self._open[-1]}> is never closed", "close it in the template")
         return made
 
     def _part(self, mjml: str, made: Guarded) -> None:
-        """One loop over all tokens, written out: a letter has a thousand, and each call would cost more than its work."""
-        if bad := _UNPRINTABLE.search(mjml):
-            raise self._wrong(f"the character U+{ord(bad[0]):04X} cannot be printed", "delete it")
+        """One loop over all tags, written out: a letter has five hundred, and each call would cost more than its work."""
+        if (end := _printable_until(mjml)) < len(mjml):
+            raise self._wrong(f"the character U+{ord(mjml[end]):04X} cannot be printed", "delete it")
         add, opened = made.parts.append, self._open
         words = self._words
         plain = words != "" and words not in _ODD_WORDS  # ordinary words
         inline_before = False  # the tag just passed was an inline one
-        for line, comment, tag, name, text, _bare in _TOKEN.findall(mjml):
+        pieces = _TAG.split(mjml)
+        pieces.append("")  # in turns text and a tag
+        for text, tag in zip(pieces[::2], pieces[1::2], strict=True):
             if text:
+                if "<" in text:
+                    bare = text[text.index("<") :] + tag
+                    raise self._wrong(f"a bare `<` or a tag that does not end: {bare[:30]!r}", "write &lt;")
                 if not plain:
                     text = self._odd_text(text, words)
                 elif text[0] in "\r\n" and text.isspace():
                     text = " " if inline_before else "\n"
                 else:
-                    text = text.replace(">", "&gt;") if ">" in text else text
-                    text = text.replace("\\", "&#92;") if "\\" in text else text
+                    if ">" in text or "\\" in text:
+                        text = text.replace(">", "&gt;").replace("\\", "&#92;")
+                    if not text.isascii():
+                        text = _EMOJI.sub(_reference, text)
                 add(text)
-            elif not tag:
-                if line:
-                    self._line = int(line) or None
-                    made.marks.append((len(made.parts), int(line)))
-                elif comment:
-                    add(self._comment(comment))
-                else:
-                    raise self._wrong(f"a bare `<` or a tag that does not end: {_bare_in(mjml)!r}", "write &lt;")
-            elif tag[1] == "/":
-                if (last := opened.pop()) != name:
+            if not tag:
+                break
+            if tag[1] == "/":
+                name = tag[2:-1]
+                if (last := opened.pop()) != name and last != (name := _named_in(tag)):
                     raise self._wrong(f"</{name}> closes {_named(last)}", "close tags in the order they opened")
                 if name == words:
                     words, plain = "", False
@@ -137,11 +133,13 @@ class _Guard:
                     plain = "pre" not in opened
                 inline_before = name in INLINE
                 add(tag)
+            elif tag[1] == "!":
+                add(self._comment(tag, made))
             else:
-                text, alone, problem, fix = _opening(tag, name, opened[-1], words != "")
+                name, tag, alone, problem, fix = _opening(tag, opened[-1], words != "")
                 if problem:
                     raise self._wrong(problem, fix)
-                add(text)
+                add(tag)
                 inline_before = name in INLINE
                 if alone:
                     continue
@@ -172,7 +170,11 @@ class _Guard:
             return _ODD.sub(_reference, text)
         return text.replace("\r\n", "\n").replace("\n", "&#10;").replace(">", "&gt;").replace("\\", "&#92;")
 
-    def _comment(self, comment: str) -> str:
+    def _comment(self, comment: str, made: Guarded) -> str:
+        if mark := _MARK.fullmatch(comment):
+            self._line = int(mark[1]) or None
+            made.marks.append((len(made.parts), int(mark[1])))
+            return ""
         if not comment.startswith(("<!--[if", "<!--<![endif]")):
             return ""
         if not comment.isascii() or "\\" in comment:
@@ -184,16 +186,17 @@ class _Guard:
 
 
 @lru_cache(maxsize=8192)  # a mail repeats a few dozen opening tags some hundred times
-def _opening(tag: str, name: str, holder: str, worded: bool) -> tuple[str, bool, str, str]:
-    """An opening tag in its place: as it is written on, whether nothing can stand in it, what is wrong and the fix."""
+def _opening(tag: str, holder: str, worded: bool) -> tuple[str, str, bool, str, str]:
+    """An opening tag in its place: its name, how it is written on, whether nothing can stand in it, a problem, the fix."""
+    name = _named_in(tag)
     if (worded and name not in HTML) or (name not in MJML and not worded):
-        return "", False, f"<{name}> has no place in {_named(holder)}", "use another tag in the template"
+        return name, "", False, f"<{name}> has no place in {_named(holder)}", "use another tag in the template"
     if not worded and name not in PARENTS.get(holder, ()):
-        return "", False, f"<{name}> may not stand in {_named(holder)}", "change the template"
+        return name, "", False, f"<{name}> may not stand in {_named(holder)}", "change the template"
     if holder in ("mj-title", "mj-style"):
-        return "", False, f"<{name}> in <{holder}>", "write text only"
+        return name, "", False, f"<{name}> in <{holder}>", "write text only"
     made, alone, problem = _mended(tag, name)
-    return made, alone or name in VOID, problem, "correct it in the template"
+    return name, made, alone or name in VOID, problem, "correct it in the template"
 
 
 def _mended(tag: str, name: str) -> tuple[str, bool, str]:
@@ -228,10 +231,14 @@ def _reference(odd: re.Match[str]) -> str:
     return f"&#{ord(odd[0])};"
 
 
-def _bare_in(mjml: str) -> str:
-    """What stands around the first token that is none."""
-    at = next(token.start() for token in _TOKEN.finditer(mjml) if token["bare"])
-    return mjml[at : at + 30]
+def _printable_until(text: str) -> int:
+    found = _PRINTABLE.match(text)
+    return found.end() if found else 0
+
+
+def _named_in(tag: str) -> str:
+    """The name of a tag that opens or closes."""
+    return str(_NAME.findall(tag)[0])
 
 
 def _named(tag: str) -> str:
