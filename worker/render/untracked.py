@@ -13,20 +13,21 @@ from worker.render.campaign import is_readers_own
 from worker.render.placeholders import PLACEHOLDER
 
 _ANCHOR = re.compile(rb"<a(?=\s)(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
-_HREF = re.compile(r"\shref=\"([^\"]*)\"")
-_COUNTED = re.compile(r"\sclicktracking=")  # after a blank or, in a folded line, a line break
-_OFF = 'clicktracking="off"'
+_HREF = re.compile(rb"\shref=\"([^\"]*)\"")
+_COUNTED = re.compile(rb"\sclicktracking=")  # after a blank or, in a folded line, a line break
+_OFF = b'clicktracking="off"'
 
 
 def untracked(html: bytes, base_url: str) -> bytes:
     """The HTML with `clicktracking="off"` on every link that holds a merge value or leads to a reader's own page."""
-    return _ANCHOR.sub(lambda found: _marked(found[0].decode(), base_url).encode(), html)
+    return _ANCHOR.sub(lambda found: _marked(found[0], base_url), html)
 
 
-def _marked(anchor: str, base_url: str) -> str:
+def _marked(anchor: bytes, base_url: str) -> bytes:
     href = _HREF.search(anchor)
     if href is None or _COUNTED.search(anchor):
         return anchor
-    if not PLACEHOLDER.search(href[1]) and not is_readers_own(unescape(href[1]), base_url):
+    address = href[1].decode()
+    if not PLACEHOLDER.search(address) and not is_readers_own(unescape(address), base_url):
         return anchor
-    return f"<a {_OFF}{anchor[2:]}"
+    return b"<a " + _OFF + anchor[2:]

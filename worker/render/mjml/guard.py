@@ -103,7 +103,7 @@ class _Guard:
         add, opened = made.parts.append, self._open
         words = self._words
         plain = words != "" and words not in _ODD_WORDS  # ordinary words
-        inline_before = False  # the tag just passed was an inline one
+        name = ""  # of the tag just passed
         pieces = _TAG.split(mjml)
         pieces.append("")  # in turns text and a tag
         for text, tag in zip(pieces[::2], pieces[1::2], strict=True):
@@ -114,7 +114,7 @@ class _Guard:
                 if not plain:
                     text = self._odd_text(text, words)
                 elif text[0] in "\r\n" and text.isspace():
-                    text = " " if inline_before else "\n"
+                    text = " " if name in INLINE else "\n"
                 else:
                     if ">" in text or "\\" in text:
                         text = text.replace(">", "&gt;").replace("\\", "&#92;")
@@ -131,7 +131,6 @@ class _Guard:
                     words, plain = "", False
                 elif name == "pre":
                     plain = "pre" not in opened
-                inline_before = name in INLINE
                 add(tag)
             elif tag[1] == "!":
                 add(self._comment(tag, made))
@@ -140,7 +139,6 @@ class _Guard:
                 if problem:
                     raise self._wrong(problem, fix)
                 add(tag)
-                inline_before = name in INLINE
                 if alone:
                     continue
                 opened.append(name)
