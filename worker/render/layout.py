@@ -209,6 +209,7 @@ class _Sheet:
         view = look(block, self._scene) if look else None
         if view is None:
             return ""
+        self._blocks += 1
         if view.label:
             self._prose.outline.label()
         if (drawn := self._drawn.get(block, view)) is not None:
@@ -229,7 +230,6 @@ class _Sheet:
         drawn = f"<!--@{block.line}-->{self._templates.render(name, context)}"
         if self._state() == before and not self._templates.is_of_one_edition(name):
             self._drawn.keep(block, view, drawn)
-        self._blocks += 1
         return drawn
 
     def _state(self) -> tuple[int, ...]:
