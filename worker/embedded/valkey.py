@@ -24,7 +24,7 @@ from worker.errors import ServerError
 
 NAME = "valkey"  # its name under the supervisor
 _SOCKET_LIMIT = 103  # bytes of a socket's path: 103 on macOS, 107 on Linux
-_START_SECONDS = 60.0  # it reads what it kept before it answers, on a busy machine for long; one that ended is seen at once
+_START_SECONDS = 60.0  # it first reads what it kept; one that has ended is seen at once
 
 
 def start_valkey(supervisor: Supervisor, folder: Path) -> str:

@@ -10,7 +10,7 @@ import io
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -93,12 +93,13 @@ class RefusedFile:
             self._part.write(_cells([row.reason, *row.cells], form.delimiter))
 
     def finish(self) -> Path | None:
-        """Give the file its name; None where nothing was refused."""
+        """Give the file its name, or the next that is free if somebody has taken it by now; None where nothing was refused."""
         if self._part is None:
             return None
         self._part.flush()
         os.fsync(self._part.fileno())
         self._part.close()
+        self.path = _taken(self.path)
         Path(self._part.name).replace(self.path)
         self._part = None
         return self.path
@@ -141,10 +142,24 @@ def refused_file(path: Path | None) -> Iterator[RefusedFile | None]:
 
 def free_name(source: Path) -> Path:
     """`list.refused.csv` beside `list.csv`, or with a number: one that is being mended is not written over."""
-    suffix = source.suffix or ".csv"
     stem = source.name.removesuffix(source.suffix)
-    names = (f"{stem}.refused{'' if number == 1 else f'-{number}'}{suffix}" for number in range(1, 10_000))
-    return next(path for path in map(source.with_name, names) if not path.exists())
+    wanted = source.with_name(f"{stem}.refused{source.suffix or '.csv'}")
+    return next(path for path in _numbered(wanted) if not path.exists())
+
+
+def _taken(path: Path) -> Path:
+    """The first free name, taken in the same moment: another import may be about to do so too."""
+    for one in _numbered(path):
+        with suppress(FileExistsError):
+            one.open("x").close()
+            return one
+    raise FileExistsError(path)  # pragma: no cover - ten thousand of them
+
+
+def _numbered(path: Path) -> Iterator[Path]:
+    stem = path.name.removesuffix(path.suffix)
+    yield path
+    yield from (path.with_name(f"{stem}-{number}{path.suffix}") for number in range(2, 10_000))
 
 
 def _cells(cells: list[str], delimiter: str) -> str:

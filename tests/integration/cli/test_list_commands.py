@@ -9,6 +9,9 @@ import sys
 import pytest
 
 from tests.support.lists import exact_list
+from worker.usecases.import_report import refused_file
+from worker.usecases.import_rows import RefusedRow
+from worker.usecases.read_list import ListForm
 
 LIST = "Email;Name;Status\nada@example.com;Ada;active\nnonsense;Nobody;\nbo@example.com;Bo;unsubscribed\n"
 
@@ -77,6 +80,17 @@ def test_refused_rows_are_mended_in_their_file_and_imported_as_it_is(on, file):
 def test_a_file_that_is_being_mended_is_not_written_over(on, file):
     names = [on("subscribers", "import", file, "--json").json["refused_file"] for _ in range(2)]
     assert [name.rpartition("/")[2] for name in names] == ["readers.refused.csv", "readers.refused-2.csv"]
+
+
+def test_an_import_that_ends_meanwhile_does_not_lose_its_refused_rows_to_another(on, file):
+    target = file.with_name("readers.refused.csv")
+    form = ListForm("csv", "utf-8", ",", "LF", ("Email",))
+    with refused_file(target) as slower:
+        slower.add(RefusedRow(2, "slow", "there is no @-sign", ("slow",)), form)
+        assert on("subscribers", "import", file, "--json").json["refused_file"] == str(target)
+        assert slower.finish() == target.with_name("readers.refused-2.csv")
+    assert "nonsense" in target.read_text(encoding="utf-8")
+    assert "slow" in target.with_name("readers.refused-2.csv").read_text(encoding="utf-8")
 
 
 def test_refused_rows_never_take_the_place_of_a_file_that_is_there(on, file, tmp_path):
