@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time
 from functools import cache
 from html.parser import HTMLParser
@@ -153,6 +154,22 @@ def filled(text: str, edition: Edition) -> str:
     for tag in edition.merge_tags:
         text = text.replace(tag.tag, VALUES[tag.name])
     return text
+
+
+def for_outlook(html: str) -> str:
+    """What Outlook reads: everything in conditional comments is markup to it."""
+    return re.sub(r"<!--\[if mso[^\]]*\]>|<!\[endif\]-->", "", html)
+
+
+def balance(html: str) -> list[str]:
+    """What is left open of boxes; AssertionError where one closes another."""
+    open_: list[str] = []
+    for closing, tag in re.findall(r"<(/?)(table|tbody|tr|td|div)\b", html):
+        if closing:
+            assert open_.pop() == tag
+        else:
+            open_.append(tag)
+    return open_
 
 
 class Read(HTMLParser):

@@ -7,8 +7,7 @@ import re
 import pytest
 from mjml import mjml2html
 
-from tests.support.rendering import Read
-from tests.unit.render.test_slim import balance, for_outlook
+from tests.support.rendering import Read, balance, for_outlook
 from worker.errors import RenderError
 from worker.render.mjml.allowed import MJML, PARENTS
 from worker.render.mjml.convert import to_bytes, to_html
@@ -27,6 +26,7 @@ LETTERS = [
     [section("a"), section("b")],
     [section("a"), section("b", TINTED), section("c", TINTED), section("a")],
     [section("a") + section("b"), "", section("c"), "<mj-raw><p>raw</p></mj-raw>", section("d")],
+    [section("a") + section("b", TINTED), section("c"), section("d", TINTED) + section("e")],
     [f"<mj-wrapper>{section('a')}{section('b')}</mj-wrapper>", section("c")],
     [section("a").replace("<mj-column>", "<mj-column></mj-column><mj-column>"), section("b")],
 ]
@@ -42,6 +42,30 @@ def test_parts_make_the_same_mail_as_the_whole(letter: list[str]) -> None:
     words = ["".join(Read(for_outlook(page)).text.split()) for page in (parted, whole)]
     assert words[0] == words[1]
     assert len(Read(for_outlook(parted)).every("td")) == len(Read(for_outlook(whole)).every("td"))
+
+
+PLAIN = "<mj-section>"
+
+
+@pytest.mark.parametrize(
+    ("openers", "tables"),
+    [([PLAIN, PLAIN], 1), ([PLAIN, TINTED, PLAIN], 3), ([TINTED, TINTED, PLAIN], 2), ([PLAIN], 1)],
+)
+def test_only_ghost_tables_of_one_form_are_joined(openers: list[str], tables: int) -> None:
+    parts = [section("a", opener) for opener in openers]
+    assert len(ghosts([HEAD, section("top", TINTED.replace("eee", "ddd")), *parts, FOOT])) == tables + 1
+
+
+def test_a_row_goes_on_only_in_the_table_that_is_open_last() -> None:
+    """Else Outlook would draw the third section on the ground of the second."""
+    found = ghosts([HEAD, section("a") + section("b", TINTED), section("c"), FOOT])
+    assert ["#eeeeee" in table for table in found] == [False, True, False]
+
+
+def ghosts(mjml: list[str]) -> list[str]:
+    """The opening tags of Outlook's tables of sections."""
+    page = for_outlook(to_bytes(mjml, "f", Shared()).decode())
+    return re.findall(r'<table [^>]*width="600"[^>]*>', page)
 
 
 def test_each_part_begins_a_line() -> None:

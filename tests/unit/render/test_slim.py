@@ -1,13 +1,12 @@
-"""Slimming: fewer bytes, and in Outlook's eyes and in everybody else's the same boxes."""
+"""Slimming: fewer bytes, and in Outlook's eyes and in everybody else's the same."""
 
 from __future__ import annotations
 
 import re
 
-import pytest
 from mjml import mjml2html
 
-from tests.support.rendering import Read
+from tests.support.rendering import balance, for_outlook
 from worker.render.mjml import slim as slimming
 
 PLAIN, TINTED = "<mj-section>", '<mj-section background-color="#eeeeee">'
@@ -24,43 +23,17 @@ def _page(*openers: str) -> str:
     return str(mjml2html(f"<mjml><mj-body>{body}</mj-body></mjml>", disable_comments=True, fonts={}))
 
 
-def for_outlook(html: str) -> str:
-    """What Outlook reads: everything in conditional comments is markup to it."""
-    return re.sub(r"<!--\[if mso[^\]]*\]>|<!\[endif\]-->", "", html)
-
-
-def balance(html: str) -> list[str]:
-    open_: list[str] = []
-    for closing, tag in re.findall(r"<(/?)(table|tbody|tr|td|div)\b", html):
-        if closing:
-            assert open_.pop() == tag
-        else:
-            open_.append(tag)
-    return open_
-
-
 def test_what_others_than_outlook_read_is_untouched() -> None:
     html = _page(PLAIN, TINTED, PLAIN, PLAIN)
     seen = [re.sub(r"<!--.*?-->", "", page, flags=re.DOTALL) for page in (html, slim(html))]
     assert seen[0] == seen[1]
 
 
-def test_what_outlook_reads_isbalanced_and_holds_the_same_words_and_cells() -> None:
+def test_what_outlook_reads_is_untouched_too_and_balanced() -> None:
     html = _page(PLAIN, PLAIN, TINTED, PLAIN, TINTED, TINTED)
-    before, after = for_outlook(html), for_outlook(slim(html))
-    assert balance(before) == balance(after) == []
-    assert len(after) < len(before)
-    assert Read(before).text == Read(after).text
-    assert len(Read(before).every("td")) == len(Read(after).every("td"))
-
-
-@pytest.mark.parametrize(
-    ("sections", "tables"),
-    [((PLAIN, PLAIN), 1), ((PLAIN, TINTED, PLAIN), 3), ((TINTED, TINTED, PLAIN), 2), ((PLAIN,), 1)],
-)
-def test_only_ghost_tables_of_one_form_are_joined(sections: tuple[str, ...], tables: int) -> None:
-    ghosts = re.findall(r'<table [^>]*width="600"[^>]*>', slim(_page(*sections)))
-    assert len(ghosts) == tables
+    assert for_outlook(slim(html)) == for_outlook(html)
+    assert balance(for_outlook(html)) == []
+    assert len(slim(html)) < len(html)
 
 
 def test_raw_html_between_two_sections_keeps_their_tables_apart() -> None:
