@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from worker.domain.address import address_key
 from worker.domain.signup import read_networks
+from worker.domain.web_address import taken_apart
 from worker.errors import SettingsError
 
 SENDGRID_LIMIT = 1_000  # personalizations in one request
@@ -131,7 +131,7 @@ class Settings(BaseModel):
     @field_validator("base_url", "sendgrid_api_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
-        parts = urlsplit(value)
+        parts = taken_apart(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be a web address such as https://letters.example.com")
         if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):

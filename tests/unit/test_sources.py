@@ -94,6 +94,8 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(tmp_path: Path) 
         (FRONT.replace("subject: S", "subject: {free: x, gold: y}"), 4, "has no 'gold'"),
         (FRONT.replace("subject: S", "subject: {free: {a: b}, paid: y}"), 4, "nested too deep"),
         (FRONT.replace("preview: P", "comments: http://x.example.com"), 5, "not an https address"),
+        (FRONT.replace("preview: P", "comments: https://x.example.com["), 5, "not an https address"),
+        (FRONT.replace("preview: P", "comments: https://x.example.com:port/"), 5, "not an https address"),
         (FRONT.replace("preview: P", "audio: {url: https://x.example.com/a.mp3}"), 5, "minutes"),
         (FRONT.replace("preview: P", "audio: {minutes: 7}"), 5, "lacks url"),
         (FRONT.replace("preview: P", "audio: {url: ftp://x, minutes: 7}"), 5, "no https address"),

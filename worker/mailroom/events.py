@@ -12,8 +12,8 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
+from worker.domain.web_address import taken_apart
 from worker.errors import UsageError
 from worker.mailroom.outcomes import Event, Part, event_body, events_of
 from worker.mailroom.signing import Signer
@@ -29,7 +29,7 @@ class EventPoster:
     def __init__(
         self, url: str, signer: Signer, *, retry_seconds: Sequence[float], array_size: int = ARRAY_SIZE
     ) -> None:
-        parts = urlsplit(url)
+        parts = taken_apart(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UsageError("events_url is no web address", fix="give one such as http://127.0.0.1:8025/events")
         self._url = parts

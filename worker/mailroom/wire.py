@@ -12,7 +12,9 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.client import responses
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
+
+from worker.domain.web_address import taken_apart
 
 HEAD_BYTES = 64 * 1024
 _CHUNK = 64 * 1024
@@ -194,7 +196,7 @@ def _parse(head: bytes) -> Request:
     length = headers.get("content-length", "0")
     if not length.isdecimal():
         raise Malformed("the length is no number")
-    url = urlsplit(words[1])
+    url = taken_apart(words[1])
     closing = headers.get("connection", "").lower()
     keep_alive = "close" not in closing if words[2] == "HTTP/1.1" else "keep-alive" in closing
     query = dict(parse_qsl(url.query, keep_blank_values=True))

@@ -15,12 +15,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 import urllib3
 from python_http_client.client import Client
 
+from worker.domain.web_address import taken_apart
 from worker.providers.sendgrid_connection import CALL, Call, PlainConnection, TlsConnection
 from worker.providers.sendgrid_failures import failure_reason
 
@@ -58,7 +58,7 @@ class Transport:
     """
 
     def __init__(self, url: str, deadline_seconds: float, connect_seconds: float = 5.0) -> None:
-        parts = urlsplit(url)
+        parts = taken_apart(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("the API's address must start with http:// or https:// and name a host")
         self._origin = f"{parts.scheme}://{parts.netloc}"

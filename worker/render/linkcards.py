@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
+from worker.domain.web_address import taken_apart
 from worker.render.blocks import Block, Inline, Link, LinkCard, Paragraph, Styled, Text
 from worker.render.targets import encoded, target_of
 
@@ -59,5 +59,5 @@ def card_of(address: str, link: Link, line: int) -> LinkCard:
         return LinkCard(line, link, "YouTube", f"https://i.ytimg.com/vi/{video[1]}/hqdefault.jpg")
     if _VIMEO.match(address):
         return LinkCard(line, link, "Vimeo")
-    host = (urlsplit(address).hostname or address).removeprefix("www.")
+    host = (taken_apart(address).hostname or address).removeprefix("www.")
     return LinkCard(line, link, host)

@@ -52,7 +52,11 @@ def as_columns(head: Row, rows: Sequence[Row], aligns: Sequence[str], room: int)
 
 
 def as_records(head: Row, rows: Sequence[Row], room: int) -> str:
-    """The same where no line is wide enough: each row as lines `head: cell`, an empty line between rows."""
+    """The same where no line is wide enough: each row as lines `head: cell`, an empty line between rows.
+
+    Before them stand the heads of columns that hold nothing.
+    """
+    empty = [name for at, name in enumerate(head) if name and not any(row[at] for row in rows)]
     records = (
         "\n".join(
             wrap(": ".join(part for part in (name, cell) if part), later="  ", width=room)
@@ -61,4 +65,4 @@ def as_records(head: Row, rows: Sequence[Row], room: int) -> str:
         )
         for row in rows
     )
-    return "\n\n".join(record for record in records if record) or wrap(_BETWEEN.join(filter(None, head)), width=room)
+    return "\n\n".join(filter(None, [wrap(_BETWEEN.join(empty), width=room), *records]))

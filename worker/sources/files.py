@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from worker.domain.calendar import zone_exists
+from worker.domain.web_address import taken_apart
 from worker.errors import SourceError
 
 # TOML 1.1 lets seconds be left out, as anybody would write it; Python's parser knows 1.0.
@@ -123,7 +123,7 @@ class Toml:
 
 def is_https(url: str) -> bool:
     """Whether this is a usable https address."""
-    parts = urlsplit(url)
+    parts = taken_apart(url)
     return parts.scheme == "https" and bool(parts.hostname) and not re.search(r"[\s<>\"\\^`{|}]", url)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from worker.domain.launch import Launch
+from worker.domain.web_address import taken_apart
 from worker.sources.files import Toml
 from worker.sources.publication import read_publication
 
@@ -67,7 +67,7 @@ def _forward(source: Toml) -> str:
     """Browsers are sent there by us, so nobody may take it for another host than it is: no user, no odd characters."""
     written = source.url("forward", "")
     key = "forward" if written else "page"
-    parts = urlsplit(written or source.url("page"))
+    parts = taken_apart(written or source.url("page"))
     if "@" in parts.netloc or not _HOST.fullmatch(parts.hostname or ""):
         fix = "write a host in ASCII letters (xn--... for others), without a user before it"
         raise source.wrong(key, f"cannot be a place to send readers on to: {parts.netloc!r}", fix)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 from worker.domain.utm import Utm
+from worker.domain.web_address import taken_apart
 from worker.sources.files import Toml
 
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
@@ -17,7 +17,7 @@ def read_utm(source: Toml) -> Utm | None:
     if not table:
         return None
     source.only(table, {"source", "medium", "campaign", "domains"}, "utm.")
-    home = (urlsplit(source.url("home")).hostname or "").lower()
+    home = (taken_apart(source.url("home")).hostname or "").lower()
     written = table.get("domains", [home])
     if not isinstance(written, list) or not all(isinstance(one, str) for one in written) or not written:
         raise source.wrong("utm.domains", "must be a list of domains", f'write domains = ["{home}"]')

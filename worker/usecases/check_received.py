@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from email import message_from_bytes
 from email.message import Message
-from urllib.parse import urlsplit
 
 from worker.domain.diagnosis import Diagnosis, note, problem, warning, well
+from worker.domain.web_address import taken_apart
 
 LEAVE, POST = "List-Unsubscribe", "List-Unsubscribe-Post"
 _ONE_CLICK = "List-Unsubscribe=One-Click"
@@ -56,7 +56,7 @@ def _leave(values: Sequence[str], base_url: str) -> Iterator[Diagnosis]:
         return
     if re.search(r"\s", secure[0]):
         yield problem(check, "its URI was broken by a line end", "make BASE_URL shorter")
-    elif base_url and urlsplit(secure[0]).hostname != urlsplit(base_url).hostname:
+    elif base_url and taken_apart(secure[0]).hostname != taken_apart(base_url).hostname:
         yield problem(
             check,
             "its URI leads to another host than BASE_URL: SendGrid put its own in the place of ours",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from worker.domain.diagnosis import Diagnosis, note, problem, warning, well
 from worker.domain.publication import Publication
+from worker.domain.web_address import taken_apart
 from worker.errors import SignatureError
 from worker.providers.account import NEEDED_EVENTS, Account, NotTold, Scopes, Webhook
 from worker.providers.sendgrid_signature import verification_key
@@ -188,7 +188,7 @@ def _settings(hook: Webhook, public_key: str) -> Iterator[Diagnosis]:
 
 
 def _same_place(url: str, base_url: str) -> bool:
-    one, other = urlsplit(url), urlsplit(base_url + EVENTS_PATH)
+    one, other = taken_apart(url), taken_apart(base_url + EVENTS_PATH)
     return (one.hostname, one.port, one.path.rstrip("/")) == (other.hostname, other.port, other.path.rstrip("/"))
 
 

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from worker.domain.diagnosis import Diagnosis, note, problem, warning, well
+from worker.domain.web_address import taken_apart
 from worker.errors import BroadsheetError
 from worker.store.clock_lease import since_last_tick
 from worker.store.engine import DatabaseError, Engine, reading
@@ -34,8 +34,8 @@ def examine_settings(
             f"SECRET_KEY has {len(secret_key)} characters",
             "set 32 random ones or more: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'",
         )
-    real = urlsplit(api_url).hostname not in _LOOPBACK
-    if real and urlsplit(base_url).hostname in _LOOPBACK:
+    real = taken_apart(api_url).hostname not in _LOOPBACK
+    if real and taken_apart(base_url).hostname in _LOOPBACK:
         yield problem(
             check,
             "BASE_URL is this machine: no reader can follow a link, or leave",

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from typing import cast
-from urllib.parse import urlsplit
 
 from flask import Flask, g, redirect, request
 from flask.wrappers import Response
+
+from worker.domain.web_address import taken_apart
 
 READER_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; "
@@ -60,5 +61,5 @@ def lead_to(address: str) -> Response:
 
 def _here(location: str) -> str:
     """A redirect as a path: nothing but `lead_to` leads elsewhere, whatever host a request claimed to be for."""
-    parts = urlsplit(location)
+    parts = taken_apart(location)
     return "/" + parts.path.lstrip("/\\") + (f"?{parts.query}" if parts.query else "")

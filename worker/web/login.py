@@ -13,6 +13,7 @@ from flask import Flask, request
 from flask.typing import ResponseReturnValue
 
 from worker.config import Settings
+from worker.domain.web_address import taken_apart
 
 OPS_PATH = "/ops"
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -54,7 +55,7 @@ def _from_here(settings: Settings) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"
-    origin = urlsplit(request.headers.get("Origin", ""))
+    origin = taken_apart(request.headers.get("Origin", ""))
     return bool(origin.netloc) and origin.netloc in (request.host, urlsplit(settings.base_url).netloc)
 
 

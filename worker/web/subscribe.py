@@ -7,14 +7,13 @@ sender's and subscribes nobody. There is no page to go back to in the form, so i
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import request
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 
 from worker.domain.signup import CODE_CHARS, PAGE_CHARS, Signup, client_network, network_name, one_line, read_networks
 from worker.domain.subscriber import cut_name
+from worker.domain.web_address import taken_apart
 from worker.render.signup_form import TRAP
 from worker.usecases.sign_up import check_address, sign_up
 from worker.web.attribution import keep_code, kept_code, reader_of
@@ -89,19 +88,10 @@ def _page(site: Site) -> str:
     own = f"{site.context.settings.base_url}{SUBSCRIBE}"
     if request.form.get("own"):
         return own
-    origin = urlsplit(_quiet(request.headers.get("Origin", "")))
+    origin = taken_apart(request.headers.get("Origin", ""))
     if origin.scheme in ("http", "https") and origin.netloc:
         return one_line(f"{origin.scheme}://{origin.netloc}", PAGE_CHARS)
     return "a form elsewhere"
-
-
-def _quiet(address: str) -> str:
-    """An address that urlsplit takes; what it does not take is none."""
-    try:
-        urlsplit(address)
-    except ValueError:
-        return ""
-    return address
 
 
 def seen_network(site: Site) -> str:

@@ -291,6 +291,7 @@ def test_a_mail_that_arrived_as_sent_and_signed_is_well(read_mail):
         ("<https://letters.example.com/u/token>", "=?utf-8?q?=3Chttps?=", "it was encoded"),
         ("<https://letters.example.com/u/token>", "<https://letters.example.com/u/\n token>", "broken by a line end"),
         ("//letters.example.com/u", "//u123.ct.sendgrid.test/u", "another host than BASE_URL"),
+        ("//letters.example.com/u", "//[letters.example.com/u", "another host than BASE_URL"),
         ("List-Unsubscribe-Post: List-Unsubscribe=One-Click\n", "", "List-Unsubscribe-Post: it occurs 0 times"),
         ("=One-Click\n", "=Two-Clicks\n", "something else than One-Click"),
         ("d=letters.example.com; s", "d=sendgrid.test; s", "no signature is of the From address's own domain"),

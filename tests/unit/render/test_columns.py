@@ -106,3 +106,4 @@ def test_a_table_wider_than_the_page_is_told_row_by_row() -> None:
     made = as_records(["A", "B", ""], [[long.strip(), "b", "c"], ["", "d", ""]], 78)
     assert made == f"A: {long.strip()}\nB: b\nc\n\nB: d"
     assert as_records(["A", "B"], [], 10) == "A  B"
+    assert as_records(["A", "B", "", "D"], [["", "b", "", ""], ["", "", "c", ""]], 10) == "A  D\n\nB: b\n\nc"

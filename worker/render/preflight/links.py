@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from worker.domain.web_address import taken_apart
 from worker.render.placeholders import MARK
 from worker.render.preflight.findings import ERROR, WARNING, Spot, rule
 from worker.render.preflight.proof import Proof
@@ -22,7 +23,8 @@ _SHORTENERS = re.compile(
 def addresses_are_full(proof: Proof) -> Iterator[Spot]:
     """Links are https, http, mailto, tel, or a place in the same mail."""
     for link in proof.destinations():
-        if not _FULL.match(link.address):
+        web = link.address[:4].lower() == "http"
+        if not _FULL.match(link.address) or (web and not taken_apart(link.address).hostname):
             relative = "no scheme" if link.address.startswith("//") else "not a full address"
             yield Spot(f"{relative}: {link.address!r}", "write https://...", link.line)
     written = {link.address for link in proof.destinations()}
