@@ -77,7 +77,7 @@ class Report:
 
 def check(ran, mails=None):
     """Everything; a Report. `mails`: others than arrived, to see that the model notices."""
-    lives = Lives(ran.world.log, ran.world.people, ran.ticks, ran.world.stalled)
+    lives = Lives(ran.world.log, ran.world.people, ran.ticks, ran.world.stalled, ran.left_over)
     mails = ran.mails if mails is None else mails
     said = defaultdict(list)
     friends = {str(row.id): str(row.referred_id) for row in ran.product.rows(_REFERRALS)}
@@ -292,8 +292,9 @@ def _judge(lives, inbox, one, step, place, arrived, said, report, waited, before
     done as soon as it saw that no moment was left, to look at this one, and put it off, from its own hour on.
     """
     record, got = one.record, arrived.get(one.key(step))
-    reasons = _reasons(said.get((record, one.key(step)), ()))
-    first = True
+    rows = said.get((record, one.key(step)), ())
+    reasons, first = _reasons(rows), True
+    decided = {from_millis(row.decided_at) for row in rows if row.decided_at is not None}
     while place < len(lives.ticks):
         at = lives.ticks[place]
         due, expires = moment(lives, one, step, at)
@@ -303,7 +304,10 @@ def _judge(lives, inbox, one, step, place, arrived, said, report, waited, before
                 return "wrong", place
             place = max(place + 1, lives.tick_from(due))
             continue
-        why = _why_not(lives, one, step, at, due, expires, waited, inbox, first)
+        if at in lives.left_over and at not in decided:
+            place += 1  # more was due than a pass decides, and the next one went on
+            continue
+        why = _why_not(lives, one, step, at, due, expires, waited, inbox, first, sent=got == at)
         first = False
         if isinstance(why, str) and why.startswith("wait"):
             waited.update(why.split()[1:])
@@ -332,11 +336,11 @@ def _judge(lives, inbox, one, step, place, arrived, said, report, waited, before
     return "not yet", place
 
 
-def _why_not(lives, one, step, at, due, expires, waited, inbox, first):
+def _why_not(lives, one, step, at, due, expires, waited, inbox, first, sent):
     """None: it must go now. "wait ...": put off. Else (whether the sequence ends, the reasons that would say so)."""
     record = one.record
     launch = one.sequence if step.anchor in OF_LAUNCH else None
-    if why := lives.barred(record, at, surely=False):
+    if why := lives.barred(record, at, surely=sent):  # one that went is only wrong where nobody could see it otherwise
         return True, {why, "stopped", "erased", "merged", "unsubscribed"} | waited  # or given up before
     if launch and (why := lives.out_of_launch(record, launch, at)):
         return True, {why}

@@ -79,8 +79,8 @@ class Enrolled:
 class Lives:
     """What became of each record, asked by moment. `people` gives what they were at first: zone, producer, paid."""
 
-    def __init__(self, log, people, ticks, stalled=()):
-        self.people, self.ticks, self.stalled = people, ticks, stalled
+    def __init__(self, log, people, ticks, stalled=(), left_over=()):
+        self.people, self.ticks, self.stalled, self.left_over = people, ticks, stalled, frozenset(left_over)
         self.barred_spans = defaultdict(list)  # record -> [from, until surely, until at latest, why]
         self.pauses, self.wishes = defaultdict(list), defaultdict(list)
         self.gifts, self.converted, self.muted = {}, defaultdict(dict), defaultdict(dict)

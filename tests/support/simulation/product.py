@@ -15,6 +15,7 @@ from tests.support.simulation.project import CARD_WORD, PAID_WORD
 from worker.mailroom.options import MailroomOptions
 from worker.mailroom.server import Mailroom
 from worker.store.engine import reading, writing
+from worker.store.instants import to_millis
 from worker.store.ledger.claim import claim_batch
 from worker.usecases.lift_suppressions import lift_suppressions
 from worker.usecases.plan_mailing import plan_mailing
@@ -27,6 +28,11 @@ from worker.web.app import create_app
 
 LANES, BATCH_SIZE, LEASE_SECONDS = 2, 1_000, 60
 _DAY_MS = 86_400_000
+#: Steps that are due still, but for those that wait until somebody agrees to an edit.
+_LEFT_OVER = text(
+    "SELECT 1 FROM due_steps d JOIN sequence_runs s ON s.id = d.run_id WHERE d.state = 'due' AND d.due_at <= :now"
+    " AND s.sequence <> :held LIMIT 1"
+)
 _CONFIRM = re.compile(rf"{re.escape(BASE_URL)}(/c/[\w%-]+)")
 
 
@@ -162,6 +168,12 @@ class Product:
         with ThreadPoolExecutor(clocks) as pool:
             found = [due for part in pool.map(one, range(clocks)) for due in part]
         return list(dict.fromkeys(found))
+
+    def leaves_some(self, held):
+        """Whether there was more due than a pass decides. `held`: the sequence that waits for somebody's word, if one does."""
+        with reading(self.engine) as connection:
+            given = {"now": to_millis(self.now), "held": held}
+            return connection.execute(_LEFT_OVER, given).first() is not None
 
     def plan(self, due):
         """The planning jobs and those of sign-ups; what is left to submit."""

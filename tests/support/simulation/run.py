@@ -33,6 +33,7 @@ class Ran:
     product: Product
     seconds: float
     dead_workers: int = 0
+    left_over: set = field(default_factory=set)  # moments after which more was due: the next pass goes on
     double: dict = field(default_factory=dict)
 
 
@@ -78,6 +79,9 @@ def _pass(ran, chance, stalled):
         if ran.ticks[-1] != product.now:  # a slow worker let time pass within this moment, and the clock ticks on
             ran.ticks.append(product.now)
         due = [one for one in product.tick(clocks) if one.job in _JOBS]
+        ran.left_over.discard(product.now)
+        if product.leaves_some(world.held):
+            ran.left_over.add(product.now)
         if stalled:
             ran.double["stalled"] += 1
             return

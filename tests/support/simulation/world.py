@@ -71,6 +71,7 @@ class World:
         self.log, self.people, self.by_address, self.merged = [], {}, {}, {}
         self.launches = project.launches()
         self.outages, self.stalled = [], []
+        self.held = ""  # the launch whose edit nobody has agreed to yet
         self._agenda, self._turn = [], itertools.count()
         self._read, self._new = [], []
         self._networks = itertools.count()
@@ -320,6 +321,7 @@ class World:
         self.launches[name].closes = closes
         project.write_launch(self.product.folder, self.launches[name])
         self.product.content = None
+        self.held = name
         self.note(0, "edited", (name, closes))
 
     def _agree(self, name):
@@ -327,6 +329,7 @@ class World:
         assert changes, "an edit of a running launch changes something"
         for one in changes:
             assert apply_edits(self.product.engine, one, self.product.now)
+        self.held = ""
         self.note(0, "agreed", name)
 
     # --- mail
