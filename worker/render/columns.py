@@ -52,7 +52,7 @@ def wrap(text: str, first: str = "", later: str = "", width: int = WIDTH) -> str
 
     A non-breaking space does not break.
     """
-    if len(first) + len(text) <= width and text.isascii() and "\n" not in text:
+    if len(first) + len(text) <= width and "\n" not in text and (text.isascii() or not _UNEVEN.search(text)):
         return (first + text.strip(" ")).rstrip(" ")  # most are one short line
     lines = []
     prefix = first

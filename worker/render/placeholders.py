@@ -133,7 +133,7 @@ class MergeTags:
 
     def fill(self, pieces: Pieces, place: Place) -> str:
         """The pieces as text with placeholders; nothing is escaped yet."""
-        return "".join(p if isinstance(p, str) else self.placeholder(p, place) for p in pieces)
+        return "".join([p if isinstance(p, str) else self.placeholder(p, place) for p in pieces])
 
     def address(self, target: Pieces, whole: Place) -> str:
         """A link's address. A tag that begins it is escaped for `whole`; inside one, it is percent-encoded."""

@@ -111,7 +111,9 @@ class _Guard:
                 if "<" in text:
                     bare = text[text.index("<") :] + tag
                     raise self._wrong(f"a bare `<` or a tag that does not end: {bare[:30]!r}", "write &lt;")
-                if not plain:
+                if not words and text.isspace():
+                    text = "\n"
+                elif not plain:
                     text = self._odd_text(text, words)
                 elif text[0] in "\r\n" and text.isspace():
                     text = " " if name in INLINE else "\n"
@@ -154,12 +156,8 @@ class _Guard:
     def _odd_text(self, text: str, words: str) -> str:
         """Text where there should be none, in a style sheet, in the title, or in <pre>."""
         if not words:
-            if not text.isspace():
-                raise self._wrong(
-                    f"text directly in {_named(self._open[-1]) if self._open[-1] else 'the file'}: {text.strip()[:30]!r}",
-                    "put it into an <mj-text>",
-                )
-            return "\n"
+            place = _named(self._open[-1]) if self._open[-1] else "the file"
+            raise self._wrong(f"text directly in {place}: {text.strip()[:30]!r}", "put it into an <mj-text>")
         if words == "mj-style":
             if not text.isascii() or "\\" in text:
                 raise self._wrong("a character outside ASCII, or a backslash, in <mj-style>", "write it in ASCII")
