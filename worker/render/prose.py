@@ -119,11 +119,11 @@ class Prose:
         return "".join(made)
 
     def _node(self, node: Inline) -> str:
+        if isinstance(node, Text):  # most are; a pattern costs twice as much
+            if self._columns:
+                return breakable(node.text, self._columns)
+            return escape(node.text) if _SPECIAL.search(node.text) else node.text
         match node:
-            case Text(text):
-                if self._columns:
-                    return breakable(text, self._columns)
-                return escape(text) if _SPECIAL.search(text) else text
             case Styled(tag, children):
                 return f"<{tag}>{self.inline(children)}</{tag}>"
             case Link(target, children):

@@ -18,7 +18,7 @@ from worker.render.mjml.sections import in_sections
 from worker.render.mjml.slim import slim
 from worker.render.shared import Shared
 
-#: What is done to a part of the finished HTML.
+#: What is done to finished HTML, in which SEAM may stand between two sections.
 Finish = Callable[[bytes], bytes]
 
 _POSITION = re.compile(r"(\d+)\.\.(\d+)|position (\d+)")
@@ -32,12 +32,13 @@ def to_html(mjml: str, file: str) -> str:
 def to_bytes(mjml: Sequence[str], file: str, shared: Shared, finish: Finish = lambda html: html) -> bytes:
     """The same in UTF-8, for what goes on with it: one emoji makes every letter of a str four times as large.
 
-    `mjml` in its parts, as guard() takes them; `shared` holds sections of another edition; `finish` is done to each part.
+    `mjml` in its parts, as guard() takes them; `shared` holds sections of another edition; `finish` is done to the HTML
+    before its lines are broken.
     """
-    return in_sections(mjml, lambda parts: [finish(part) for part in _drawn(parts, file)], shared)
+    return in_sections(mjml, lambda parts: _drawn(parts, file, finish), shared)
 
 
-def _drawn(mjml: Sequence[str], file: str) -> list[bytes]:
+def _drawn(mjml: Sequence[str], file: str, finish: Finish) -> list[bytes]:
     guarded = guard(mjml, file)
     try:
         # fonts={} keeps MRML from adding a link to Google's fonts for stacks with Roboto in them.
@@ -48,10 +49,11 @@ def _drawn(mjml: Sequence[str], file: str) -> list[bytes]:
         if type(wrong).__module__ != "pyo3_runtime":  # PanicException is no Exception, and cannot be imported
             raise
         raise _refused(guarded, file, "MRML gave up") from None
-    parts = html.encode().split(SEAM.encode()) if guarded.in_body else [html.replace(SEAM, "").encode()]
-    for part in parts:
-        refuse_leaks(part, file)
-    return [fold(slim(part)) for part in parts]
+    drawn = slim(html.encode())
+    refuse_leaks(drawn, file)
+    drawn = finish(drawn)
+    parts = drawn.split(SEAM.encode()) if guarded.in_body else [drawn.replace(SEAM.encode(), b"")]
+    return [fold(part) for part in parts]
 
 
 def refuse_leaks(html: bytes, file: str) -> None:
