@@ -28,7 +28,7 @@ from worker.render.merge import MergeWriter
 from worker.render.mjml.guard import guard
 from worker.render.specimen import FACTS
 
-READER = Recipient(7, 4711, "noor@example.com", "Noor van der Berg", "k7wq2m", referral_count=2)
+READER = Recipient(7, 4711, "noor@example.com", "Noor van der Berg", "k7wq2m", referral_count=2, milestones="guide")
 BASE_URL = "https://letters.example.com"
 SIGNER = Signer("a secret of at least thirty-two letters")
 
@@ -95,7 +95,8 @@ def stored(edition: Edition, reader: Recipient = READER) -> dict[str, Any]:
     """What the mailroom keeps of an edition for one reader."""
     publication = sources.read_publication(PROJECT)
     launch = "producer-groups" if any(tag.name in ("apply_link", "mute_link") for tag in edition.merge_tags) else None
-    values, leave = MergeWriter(edition.merge_tags, BASE_URL, SIGNER, 3, launch).write(reader)
+    ahead = publication.referral.milestones
+    values, leave = MergeWriter(edition.merge_tags, BASE_URL, SIGNER, 3, launch, ahead).write(reader)
     submission = Submission(
         key="1",
         sender=Mailbox(publication.sender, publication.author),
