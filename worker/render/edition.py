@@ -71,7 +71,7 @@ def render_edition(
         return untracked(pictures.with_heights(part), scene.facts.base_url)
 
     html = to_bytes(templates.mjml(readable, scene, tags, message, shared), scene.text.file, shared, finish)
-    text = plain_text(readable, scene, tags, message, shared.text)
+    text = plain_text(readable, scene, tags, message, shared)
     cards = _cards(readable, scene.facts)
     return Edition(scene.plan, subject, preheader, html.decode(), text, tags.used, cards=cards)
 

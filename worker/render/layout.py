@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from functools import cached_property
 from typing import Any
 
@@ -24,12 +23,11 @@ from worker.render.linkcards import label_of
 from worker.render.pictures import Pictures
 from worker.render.placeholders import MergeTags, split
 from worker.render.prose import Prose
-from worker.render.registry import KINDS, Room
+from worker.render.registry import KINDS, Room, view_of
 from worker.render.scene import Scene
 from worker.render.shared import Shared
 from worker.render.templates import OneTheme, asked_for
 from worker.render.theme import Theme
-from worker.render.views import View
 
 # Keeps body text out of the inbox's preview line. Literal, not entities: SendGrid picks the charset from the bytes,
 # and mail it calls iso-8859-1 is shown clipped by Gmail (sendgrid-python#1011).
@@ -37,7 +35,6 @@ _PADDING = ("\u200c\u00a0" * 25 + "\n") * 4  # lines, for mail has none over 998
 
 _BODY = Markup("<!--body-->")
 _OF_ONE_EDITION = frozenset({"plan", "merge", "preview"})  # of the names templates are given
-_VIEW_FIELDS = tuple(field.name for field in fields(View))
 
 
 class Templates:
@@ -89,7 +86,7 @@ class _Sheet:
 
     def __init__(self, templates: Templates, scene: Scene, tags: MergeTags, shared: Shared) -> None:
         self._templates = templates
-        self._drawn = shared.drawn
+        self._drawn, self._views = shared.drawn, shared.views
         self._blocks = 0
         self._scene = scene
         self._tags = tags
@@ -205,8 +202,7 @@ class _Sheet:
 
     def _block(self, block: Container) -> str:
         """A block by its template, drawn anew only where its view is another or it asks for what differs by edition."""
-        look = KINDS[block.name].view
-        view = look(block, self._scene) if look else None
+        view = view_of(block, self._scene, self._views)
         if view is None:
             return ""
         self._blocks += 1
@@ -216,7 +212,7 @@ class _Sheet:
             return drawn
         before = self._state()
         name = f"blocks/{block.name}.mjml.j2"
-        context = {**self._shared, **_fields(view)}
+        context = {**self._shared, **view._asdict()}
         context["links"] = [
             {
                 "label": self._prose.attribute(link.label),
@@ -235,10 +231,6 @@ class _Sheet:
     def _state(self) -> tuple[int, ...]:
         """Moves on with whatever depends on more than the block it stands in: merge tags, headings, notes, blocks in it."""
         return (self._tags.asked, self._prose.counted, self._blocks)
-
-
-def _fields(view: View) -> dict[str, Any]:
-    return {name: getattr(view, name) for name in _VIEW_FIELDS}
 
 
 def _loaded(sources: Mapping[str, str], name: str, theme: Theme) -> tuple[str, str, Any] | None:

@@ -81,15 +81,23 @@ class Prose:
         return "".join(made)
 
     def _once(self, block: Block, later: bool) -> str:
-        """A block, written anew only where it holds a merge tag, a heading or a footnote."""
-        how = (later, self._direction, self._columns)
+        """A block, written anew only where it holds a merge tag, a footnote or, inside it, a heading."""
+        level = self._level(block)
+        how = (later, self._direction, self._columns, level)
         if (written := self._shared.get(block, how)) is not None:
             return written
         before = (self._tags.asked, self.counted)
-        made = self._block(block, later)
+        made = self._block(block, later, level)
         if (self._tags.asked, self.counted) == before:
             self._shared.keep(block, how, made)
         return made
+
+    def _level(self, block: Block) -> int:
+        """The level of a heading, which depends on what stands before it; 0 for anything else."""
+        if not isinstance(block, Heading):
+            return 0
+        self.counted += 1
+        return self.outline.heading(block.level)
 
     def inline(self, nodes: Sequence[Inline]) -> str:
         """HTML of inline nodes."""
@@ -164,13 +172,12 @@ class Prose:
         css = (self._turned.later if later else self._turned.first)[look]
         return f'<{tag} dir="{direction}" style="{css}text-align:{"left" if direction == LTR else "right"}"'
 
-    def _block(self, block: Block, later: bool) -> str:
+    def _block(self, block: Block, later: bool, level: int) -> str:
         match block:
             case Paragraph(_, children, direction):
                 return f"{self._opened('p', 'p', later, direction)}>{self.inline(children)}</p>"
-            case Heading(_, level, children, direction):
-                self.counted += 1
-                tag = f"h{self.outline.heading(level)}"
+            case Heading(_, _, children, direction):
+                tag = f"h{level}"
                 return f'{self._opened(tag, tag, later, direction)} class="head">{self.inline(children)}</{tag}>'
             case Listing() | Quote() | Table():
                 return self._within(block, later)

@@ -13,6 +13,7 @@ from worker.errors import RenderError
 from worker.render import views
 from worker.render.blocks import Container, Paragraph
 from worker.render.scene import Scene
+from worker.render.shared import Views
 from worker.render.views import View
 
 
@@ -93,3 +94,12 @@ KINDS: dict[str, BlockKind] = {
     ),
     "photo": BlockKind(Room.ANYWHERE, views.plain, "an image, with its caption below it", holds=views.has_picture),
 }
+
+
+def view_of(block: Container, scene: Scene, known: Views) -> View | None:
+    """What a block shows in an edition, worked out once for HTML and plain text; None where it shows nothing."""
+    key = (id(block), scene.plan)
+    if (found := known.get(key)) is None:
+        look = KINDS[block.name].view
+        found = known[key] = (block, look(block, scene) if look else None)
+    return found[1]

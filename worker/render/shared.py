@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from worker.render.blocks import Block
+from worker.domain.subscriber import Plan
+from worker.render.blocks import Block, Container
+from worker.render.views import View
 
 
 class OfBlocks:
@@ -27,6 +29,10 @@ class OfBlocks:
     def keep(self, block: Block, how: Hashable, made: str) -> None:
         """Keep it for whoever asks next."""
         self._made[id(block), how] = (block, made)
+
+
+#: What blocks show, by the block's id and the plan; the block itself is held so that no other takes its place.
+Views = dict[tuple[int, Plan], tuple[Container, View | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class Sections:
 class Shared:
     """One for each text that is rendered for both plans."""
 
+    views: Views = field(default_factory=dict)
     html: OfBlocks = field(default_factory=OfBlocks)
     text: OfBlocks = field(default_factory=OfBlocks)
     drawn: OfBlocks = field(default_factory=OfBlocks)

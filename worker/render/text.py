@@ -38,9 +38,9 @@ from worker.render.columns import WIDTH, width, wrap
 from worker.render.linkcards import label_of
 from worker.render.outline import Outline
 from worker.render.placeholders import MergeTags
-from worker.render.registry import KINDS
+from worker.render.registry import view_of
 from worker.render.scene import Scene
-from worker.render.shared import OfBlocks
+from worker.render.shared import Shared
 from worker.render.tables import as_columns, as_records
 from worker.render.tasks import MARKS
 from worker.render.views import View
@@ -50,22 +50,20 @@ __all__ = ["WIDTH", "plain_text", "wrap"]
 _MARKS = {"em": "_", "strong": "*", "s": "~"}
 
 
-def plain_text(
-    tree: Tree, scene: Scene, tags: MergeTags, message: str = "issue", shared: OfBlocks | None = None
-) -> str:
+def plain_text(tree: Tree, scene: Scene, tags: MergeTags, message: str = "issue", shared: Shared | None = None) -> str:
     """The whole plain text of a cut tree: masthead, letter, notes, footer; ends with a line break.
 
     `message` says whose masthead, as its template in emails/messages/ does; `shared` holds blocks that another edition
     of the same text has printed already.
     """
-    return _Writer(scene, tags, shared or OfBlocks()).letter(tree, message)
+    return _Writer(scene, tags, shared or Shared()).letter(tree, message)
 
 
 class _Writer:
-    def __init__(self, scene: Scene, tags: MergeTags, shared: OfBlocks) -> None:
+    def __init__(self, scene: Scene, tags: MergeTags, shared: Shared) -> None:
         self._scene = scene
         self._tags = tags
-        self._shared = shared
+        self._shared, self._views = shared.text, shared.views
         self._counted = 0  # what depends on more than itself: headings, notes, numbered links, views
         self._links: dict[str, int] = {}
         self._notes: dict[int, Footnote] = {}
@@ -100,16 +98,24 @@ class _Writer:
         return [printed for block in blocks if (printed := self._once(block))]
 
     def _once(self, block: Block) -> str:
-        """A block, printed anew only where it holds a merge tag, a heading, a numbered link, a note or another's view."""
+        """A block, printed anew only where it holds a merge tag, a numbered link, a note or, inside it, a heading."""
         if isinstance(block, Container):
             return self._container(block)
-        if (printed := self._shared.get(block, self._width)) is not None:
+        how = (self._width, self._level(block))
+        if (printed := self._shared.get(block, how)) is not None:
             return printed
         before = (self._tags.asked, self._counted)
-        printed = self._block(block)
+        printed = self._block(block, how[1])
         if (self._tags.asked, self._counted) == before:
-            self._shared.keep(block, self._width, printed)
+            self._shared.keep(block, how, printed)
         return printed
+
+    def _level(self, block: Block) -> int:
+        """The level of a heading, which depends on what stands before it; 0 for anything else."""
+        if not isinstance(block, Heading):
+            return 0
+        self._counted += 1
+        return self._outline.heading(block.level)
 
     def _narrower(self, blocks: Iterable[Block], by: int) -> list[str]:
         self._width -= by
@@ -117,13 +123,12 @@ class _Writer:
         self._width += by
         return printed
 
-    def _block(self, block: Block) -> str:
+    def _block(self, block: Block, level: int) -> str:
         match block:
             case Paragraph(_, children):
                 return wrap(self._inline(children), width=self._width)
-            case Heading(_, level, children):
-                self._counted += 1
-                return self._underlined(self._inline(children), "-" if self._outline.heading(level) == 2 else "·")
+            case Heading(_, _, children):
+                return self._underlined(self._inline(children), "-" if level == 2 else "·")
             case Listing():
                 return self._listing(block)
             case Quote(_, blocks):
@@ -142,8 +147,7 @@ class _Writer:
                 return self._container(block)
 
     def _container(self, block: Container) -> str:
-        look = KINDS[block.name].view
-        view = look(block, self._scene) if look else None
+        view = view_of(block, self._scene, self._views)
         self._counted += 1
         if view is None:
             return ""

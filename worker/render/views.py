@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from worker.domain.calendar import instant
 from worker.domain.edition import MergeName
@@ -19,17 +20,17 @@ from worker.render.scene import Scene
 from worker.render.targets import encoded, target_of
 
 
-@dataclass(frozen=True, slots=True)
-class LinkTo:
+class LinkTo(NamedTuple):
     """A button or a line with an address."""
 
     label: Pieces
     target: Pieces
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """What a block shows. `order` is the one of its template, and plain text prints it in the same.
+
+    Named tuples, for views are made and compared for every block of every edition.
 
     `percent` (0 to 100) is drawn as a bar in HTML; `says_body` is false where the body already became a link's label.
     """
