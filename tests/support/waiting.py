@@ -17,12 +17,13 @@ def until(condition, *, seconds=20.0, what="the condition"):
 
 
 def is_gone(pid):
-    """Whether a process has ended (a zombie has)."""
+    """Whether a process has ended (a zombie has, once all its threads have: until then its files and locks are held)."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        zombie = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return zombie and len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
     except (FileNotFoundError, ProcessLookupError):
         return Path("/proc").exists()  # it ended meanwhile; a system without /proc shows no zombies

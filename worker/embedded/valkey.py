@@ -25,22 +25,21 @@ from worker.errors import ServerError
 NAME = "valkey"  # its name under the supervisor
 _SOCKET_LIMIT = 103  # bytes of a socket's path: 103 on macOS, 107 on Linux
 _START_SECONDS = 60.0  # it first reads what it kept; one that has ended is seen at once
+_ENDING_SECONDS = 3.0  # it looks ten times a second whether a signal asked it to end, and answers until then
+_ANSWER_SECONDS = 1.0
+_LOOK_SECONDS = 0.01
 
 
 def start_valkey(supervisor: Supervisor, folder: Path) -> str:
     """Start it for `folder` and return its `unix://` URL once it answers (0.1 s).
 
-    Raises ServerError if one already runs there, or with the end of its log if it does not start.
+    One that is just ending, because whoever ran it was killed, is waited for. Raises ServerError if one already runs
+    there, or with the end of its log if it does not start.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder / "valkey.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ServerError(
-                f"an embedded Valkey already runs in {folder}", fix="stop the other `broadsheet run` or `demo` first"
-            ) from None
+        _take(lock, folder)
         address = socket_path(folder)
         address.unlink(missing_ok=True)  # ours alone: we hold the lock
         # The server inherits the lock, so it is held exactly as long as the server lives.
@@ -56,7 +55,7 @@ def running_url(folder: Path) -> str | None:
     """The URL of the server that runs for `folder`, or None; for a command beside a running `broadsheet run`."""
     url = f"unix://{quote(str(_address(folder)))}"
     try:
-        with redis.Redis.from_url(url, retry=None) as client:
+        with redis.Redis.from_url(url, retry=None, socket_timeout=_ANSWER_SECONDS) as client:
             client.ping()
     except (RedisError, OSError):
         return None
@@ -84,6 +83,22 @@ def _address(folder: Path) -> Path:
     name = Path(f"broadsheet-{os.getuid()}-{mark}") / "valkey.sock"
     short = Path(tempfile.gettempdir()) / name
     return short if len(os.fsencode(short)) <= _SOCKET_LIMIT else Path("/tmp") / name  # noqa: S108 (checked to be ours)
+
+
+def _take(lock: int, folder: Path) -> None:
+    """Hold the lock. One that goes on answering keeps it; one that does not is starting or about to end."""
+    began = time.monotonic()
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            passed = time.monotonic() - began
+            if passed > _START_SECONDS or (passed > _ENDING_SECONDS and running_url(folder)):
+                raise ServerError(
+                    f"an embedded Valkey already runs in {folder}",
+                    fix="stop the other `broadsheet run` or `demo` first",
+                ) from None
+        time.sleep(_LOOK_SECONDS)
 
 
 def _command(folder: Path, address: Path) -> list[str]:
@@ -115,4 +130,4 @@ def _await_answer(supervisor: Supervisor, url: str) -> None:
                     raise ServerError(f"Valkey did not start\n{supervisor.tail(NAME)}".rstrip()) from None
                 if time.monotonic() > until:
                     raise ServerError(f"Valkey does not answer\n{supervisor.tail(NAME)}".rstrip()) from None
-                time.sleep(0.01)
+                time.sleep(_LOOK_SECONDS)

@@ -1,9 +1,11 @@
 """The embedded Valkey: one per folder, keeps what it was given, leaves nothing behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,41 @@ def test_it_ends_with_its_supervisor_and_can_be_started_again(tmp_path, short_fo
     until(lambda: is_gone(server), what="the end of Valkey")
     with Supervisor(logs=tmp_path) as again:
         assert answers(start_valkey(again, folder))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+def test_one_that_is_still_ending_is_waited_for(tmp_path, short_folder):
+    folder = short_folder / "ending"
+    argv = [sys.executable, "-c", RUN_ALONE, str(folder)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as supervisor:
+        server = int(supervisor.stdout.readline())
+        os.kill(server, signal.SIGSTOP)  # it hears of its supervisor's end only once it goes on
+        supervisor.kill()
+        supervisor.wait(20)
+
+    def let_it_end():
+        until(lambda: is_open(folder / "valkey.lock"), what="the second one's look at the lock")
+        os.kill(server, signal.SIGCONT)
+
+    ending = threading.Thread(target=let_it_end)
+    ending.start()
+    try:
+        with Supervisor(logs=tmp_path) as again:
+            assert answers(start_valkey(again, folder))
+            assert again.pid(NAME) != server
+    finally:
+        ending.join()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(server, signal.SIGCONT)
+
+
+def is_open(path):
+    """Whether this process has the file open."""
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if entry.readlink() == path.resolve():
+                return True
+    return False
 
 
 def test_a_stale_socket_does_not_stop_it(tmp_path, short_folder):
