@@ -66,7 +66,8 @@ def simulate_until(
 ) -> None:
     """What the sequence would do to everybody who is in it, or whom an open or coming launch concerns, if nothing changed.
 
-    Writes nothing. What has not happened yet (a friend, a purchase, an issue not scheduled) nobody foresees.
+    Writes nothing. It knows what other sequences send meanwhile; what has not happened yet (a friend, a purchase, an issue
+    not scheduled) nobody foresees.
     """
     context = open_context(project)
     content, now, zone = context.content, datetime.now(UTC), context.publication.slot.zone

@@ -11,7 +11,7 @@ from worker.domain.sequence import Anchors, Moment, Timings, moment_of, timings_
 from worker.errors import UsageError
 from worker.store.engine import Connection, Engine, reading, reading_steadily, writing
 from worker.store.followups.enrollments import zones_of
-from worker.store.followups.rederiving import Place, enrollments_after, places_of
+from worker.store.followups.members import Place, enrollments_after, places_of
 from worker.store.followups.runs import agree, runs_by_id, runs_of
 from worker.usecases.content import Content
 from worker.usecases.look_at_sequence import look_at_sequence

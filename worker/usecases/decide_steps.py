@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from worker.domain.calendar import instant
@@ -23,9 +23,10 @@ from worker.domain.sequence import Moment, late_policy, moment_of
 from worker.domain.step_rules import NO_RULES
 from worker.domain.timing import EVERY_DAY, Anchor
 from worker.store.engine import Connection
-from worker.store.followups.due import Decided, Held, enrollments_by_id
+from worker.store.followups.due import Decided, Held
 from worker.store.followups.enrollments import STOPPED
 from worker.store.followups.facts import Standing, standings
+from worker.store.followups.members import enrollments_by_id
 from worker.store.followups.near import followups_near, issues_near
 from worker.store.followups.runs import runs_by_id
 from worker.store.ledger.mailings import find_mailing
@@ -93,7 +94,7 @@ def decide_steps(
     lived = {reader: zones.get(reader, "") or content.publication.slot.zone for reader in readers}
     issues = issues_near(connection, content.publication, lived, now)
     followups = defaultdict(list, followups_near(connection, readers, now) if _counts(content) else {})
-    closed = {run.id for run in runs.values() if is_closed(connection, content, run, now)}
+    closes = {run.id: closes_at(connection, content, run) for run in runs.values()}
     found: list[Verdict] = []
     for row in rows:
         run, enrollment = runs[row.run_id], enrolled[row.enrollment_id]
@@ -103,12 +104,10 @@ def decide_steps(
         near = Near(lived[row.subscriber_id], issues.get(row.subscriber_id, ()), followups[row.subscriber_id])
         moment = _moment(run, row, enrollment, zone)
         facts = replace(
-            facts_about(run, step, standing, near, zone),
+            facts_about(content, run, step, standing, near, zone, closes[run.id]),
             held=_is_held(held, row),
             merged=row.reason == MERGED,
             passed=passed(moment.due_at, enrollment.triggered_at),
-            closed=run.id in closed and not _follows_close(run, row.step_id),
-            missed=step is not None and _is_missed(content, run, step, row, now),
             barred=(standing.barred if standing else "erased") or _left(enrollment),
             put_off=HELD if _is_held(held, row) else row.reason,
         )
@@ -120,8 +119,16 @@ def decide_steps(
     return found
 
 
-def facts_about(run: Run, step: Step | None, standing: Standing | None, near: Near, zone: str) -> Facts:
-    """What is known of a reader towards one step, whenever it is due."""
+def facts_about(
+    content: Content,
+    run: Run,
+    step: Step | None,
+    standing: Standing | None,
+    near: Near,
+    zone: str,
+    closes: datetime | None,
+) -> Facts:
+    """What is known of a reader towards one step, whenever it is due. `closes`: as `closes_at` says."""
     if standing is None:
         return Facts(near, barred="erased")  # no such reader any more
     if step is None:
@@ -129,31 +136,36 @@ def facts_about(run: Run, step: Step | None, standing: Standing | None, near: Ne
     timing = run.timings.get(step.id, step.timing)
     if timing.days != EVERY_DAY:
         near = replace(near, days=timing.days, days_zone=zone if timing.theirs and zone else run.anchors.zone)
-    return Facts(near, standing.barred, standing.paused, standing.stop_if, standing.only_if)
+    follows_close = timing.anchor is Anchor.CLOSES and not timing.before
+    return Facts(
+        near,
+        standing.barred,
+        standing.paused,
+        standing.stop_if,
+        standing.only_if,
+        closes=None if follows_close else closes,
+        grace=_grace(content, run, step),
+    )
 
 
-def is_closed(connection: Connection, content: Content, run: Run, now: datetime) -> bool:
-    """Whether a run's steps have lost their reason: its launch has closed by today's file, or its issue was cancelled."""
+def closes_at(connection: Connection, content: Content, run: Run) -> datetime | None:
+    """When a run's steps lose their reason: its launch closes by today's file, or long ago, for its issue was cancelled."""
     if run.launch_id is not None:
         launch = content.launches.get(run.launch_id)
-        return launch is not None and now >= instant(launch.closes, launch.zone)
+        return None if launch is None else instant(launch.closes, launch.zone)
     if not run.key.startswith("issue:"):
-        return False
+        return None
     issue_id = run.key.removeprefix("issue:").rpartition(":")[0]
     mailing = find_mailing(connection, f"{BROADCAST}{issue_id}")
-    return mailing is not None and mailing.status is MailingStatus.CANCELLED
+    cancelled = mailing is not None and mailing.status is MailingStatus.CANCELLED
+    return run.started_at if cancelled else None
 
 
-def _follows_close(run: Run, step_id: str) -> bool:
-    timing = run.timings.get(step_id)
-    return timing is not None and timing.anchor is Anchor.CLOSES and not timing.before
-
-
-def _is_missed(content: Content, run: Run, step: Step, row: DueStep, now: datetime) -> bool:
+def _grace(content: Content, run: Run, step: Step) -> timedelta | None:
     """What the ledger would drop as late is not handed to it: here it has a reason, and the next step may go."""
     late = content.publication.late
     expires = late_policy(step, run.launch_id is not None, late.policy) is Late.EXPIRE
-    return expires and now > row.due_at + late.grace
+    return late.grace if expires else None
 
 
 def _decide(content: Content, facts: Facts, row: DueStep, moment: Moment, now: datetime) -> Decision:

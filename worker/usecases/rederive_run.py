@@ -13,7 +13,8 @@ from worker.domain.sequence import moment_of
 from worker.store.engine import Connection, Engine, reading, writing
 from worker.store.followups.due import Overtaken
 from worker.store.followups.enrollments import zones_of
-from worker.store.followups.rederiving import Place, Placed, enrollments_after, place_steps, places_of
+from worker.store.followups.members import Place, enrollments_after, places_of
+from worker.store.followups.rederiving import Placed, place_steps
 from worker.store.followups.runs import move_rederived, open_runs, runs_by_id
 
 CHUNK = 1_000

@@ -9,12 +9,14 @@ import pytest
 from sqlalchemy import select
 
 from tests.support.makers import make_subscriber
+from worker.domain.trigger import Trigger
 from worker.store.engine import reading, writing
 from worker.store.followups.due import next_due
 from worker.store.followups.runs import open_runs
 from worker.store.launches import convert
 from worker.store.ledger.mailings import list_mailings
-from worker.store.tables import due_steps
+from worker.store.tables import due_steps, sequence_runs, subscribers
+from worker.store.triggers import note_trigger
 from worker.usecases.advance_followups import advance_followups
 from worker.usecases.raise_alerts import raise_alerts
 from worker.usecases.read_content import read_content
@@ -74,6 +76,14 @@ def advance(context, now):
     return advance_followups(context.engine, read_content(context.settings.project), now, 500)
 
 
+def until_nothing_is_due(context, now):
+    """Let the clock tick at every moment at which a step is due, for thirty days."""
+    while now is not None and now < NOW + 30 * DAY:
+        advance(context, now)
+        with reading(context.engine) as connection:
+            now = next_due(connection)
+
+
 def test_an_empty_project_has_sequences_that_nobody_is_in(on, launch):
     listed = on("sequences", "list", "--json").json
     assert [(one["sequence"], one["counts_from"], one["runs"]) for one in listed] == [
@@ -90,16 +100,52 @@ def test_what_is_foreseen_is_what_the_clock_then_does(on, context, launch, peopl
         what = "mailed" if one["mailed"] else one["why"]
         foreseen[one["step"], what] += one["readers"]
     assert sum(foreseen.values()) > 20
-    now = NOW
-    while now is not None and now < NOW + 30 * DAY:
-        advance(context, now)
-        with reading(context.engine) as connection:
-            now = next_due(connection)
+    until_nothing_is_due(context, NOW)
     with reading(context.engine) as connection:
         rows = connection.execute(select(due_steps.c.step_id, due_steps.c.state, due_steps.c.reason)).all()
     done = Counter((row.step_id, "mailed" if row.state == "planned" else row.reason) for row in rows)
     assert foreseen == done
     assert done["second-thoughts", "only_if"] == 1
+
+
+WELCOME = """---
+id: {step}
+title: Hello
+subject: Hello
+preview: A word
+when: {when}
+---
+
+Hello.
+"""
+
+
+def test_what_other_sequences_send_meanwhile_is_foreseen_too(on, context, launch, people):
+    """Everybody is in a welcome whose mails stand close to the launch's, before and after them."""
+    folder = context.settings.project / "content" / "sequences" / "welcome"
+    folder.mkdir()
+    for number, hours in enumerate((14 * 24, 17 * 24 - 5, 17 * 24 + 12, 19 * 24)):
+        text = WELCOME.format(step=f"hello-{number}", when=f"{hours} hours after confirmed")
+        (folder / f"{number}.md").write_text(text, encoding="utf-8")
+    with writing(context.engine) as connection:
+        for one in connection.execute(select(subscribers.c.id)).scalars().all():
+            note_trigger(connection, Trigger.CONFIRMED, one, NOW)
+    advance(context, NOW)
+    expected, put_off = Counter(), set()
+    for name in ("launch", "welcome"):
+        for one in on("sequences", "simulate", name, "--until", UNTIL, "--json").json:
+            expected[name, one["step"], datetime.fromisoformat(one["at"]), one["why"] or ""] += one["readers"]
+            put_off.add((name, one["put_off"]))
+    assert {("launch", "near_followup"), ("welcome", "near_followup")} <= put_off
+    until_nothing_is_due(context, NOW)
+    done = Counter()
+    with reading(context.engine) as connection:
+        query = select(sequence_runs.c.sequence, due_steps).join(
+            sequence_runs, sequence_runs.c.id == due_steps.c.run_id
+        )
+        for row in connection.execute(query):
+            done[row.sequence, row.step_id, row.decided_at, row.reason] += 1
+    assert done == expected
 
 
 def test_nothing_is_written_by_looking_ahead(on, context, launch, people):

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.followups import LOUD, make_launch, make_step, wall
-from worker.domain.calendar import instant, wall_time
-from worker.domain.due_step import Enrolled, Facts, PutOff, Send, Skip, Stop, decide, foresee
+from tests.support.followups import LOUD
+from worker.domain.calendar import wall_time
+from worker.domain.due_step import Facts, PutOff, Send, Skip, Stop, decide
 from worker.domain.quiet import WEEK, Near, Night, Quiet, QuietRules, first_allowed
-from worker.domain.sequence import Anchors, anchors_of, timings_of
-from worker.domain.timing import EVERY_DAY, parse_when
+from worker.domain.timing import EVERY_DAY
 
 NOW = datetime(2026, 11, 18, 9, tzinfo=UTC)  # a Wednesday
 FAR = NOW + timedelta(days=6)
@@ -96,7 +95,9 @@ NEAR = Near("UTC")
         (Facts(NEAR, removed=True, held=True), Skip("removed")),
         (Facts(NEAR, passed=True), Skip("joined_later")),
         (Facts(NEAR, merged=True), Skip("merged")),
-        (Facts(NEAR, closed=True), Skip("closed")),
+        (Facts(NEAR, closes=NOW), Skip("closed")),
+        (Facts(NEAR, closes=NOW + MINUTE), Send()),
+        (Facts(NEAR, grace=timedelta()), Send()),
         (Facts(NEAR, held=True, only_if=False), PutOff(FAR, "held")),
         (Facts(NEAR, only_if=False, paused=True), Skip("only_if")),
         (Facts(NEAR, paused=True), Skip("paused")),
@@ -109,6 +110,7 @@ def test_the_facts_decide_in_one_order(facts, decision):
 def test_a_step_whose_moment_has_passed_is_skipped_with_what_kept_it():
     assert decide(Facts(NEAR), NOW - WEEK, NOW, LOUD, NOW) == Skip("late")
     assert decide(Facts(NEAR, put_off="held"), NOW, NOW, LOUD, NOW) == Skip("held")
+    assert decide(Facts(NEAR, grace=MINUTE), NOW - 2 * MINUTE, FAR, LOUD, NOW) == Skip("late")
     close = Facts(Near("UTC", issues=[NOW]))
     assert decide(close, NOW, NOW + timedelta(hours=12), QuietRules(), NOW) == Skip(Quiet.ISSUE)
     until = datetime(2026, 11, 19, 8, tzinfo=UTC)  # twelve hours after the issue it is night
@@ -121,66 +123,3 @@ def test_the_usual_rules_leave_a_day_between_and_three_a_week():
     assert first_allowed(NOW, Near("UTC", followups=sent), QuietRules()) == (NOW + timedelta(days=2), Quiet.WEEK)
     late = NOW.replace(hour=22)
     assert first_allowed(late, NEAR, QuietRules()) == (datetime(2026, 11, 19, 8, tzinfo=UTC), Quiet.NIGHT)
-
-
-STEPS = [
-    make_step(step_id="opening", when="at opens"),
-    make_step(step_id="middle", when="1 week after opens, at 09:00"),
-    make_step(step_id="last", when="1 day before closes, at 09:00"),
-]
-ANCHORS = anchors_of(make_launch(zone="UTC"))
-OPENS, CLOSES = instant(wall("2026-11-16T09:00"), "UTC"), instant(wall("2026-12-18T18:00"), "UTC")
-
-
-def foreseen(one, facts=None, quiet=LOUD, now=OPENS, until=CLOSES):
-    facts = facts or {step.id: Facts(NEAR) for step in STEPS}
-    found = foresee(one, timings_of(STEPS), ANCHORS, "UTC", facts, quiet, now, until)
-    return [(step.step_id, step.at, step.why or "sent") for step in found]
-
-
-def test_what_is_to_come_is_foreseen_by_the_same_decision():
-    assert foreseen(Enrolled(OPENS)) == [
-        ("opening", OPENS, "sent"),
-        ("middle", OPENS + timedelta(days=7), "sent"),
-        ("last", datetime(2026, 12, 17, 9, tzinfo=UTC), "sent"),
-    ]
-
-
-def test_who_joined_later_is_not_told_what_has_passed_and_who_is_gone_gets_nothing():
-    joined = OPENS + timedelta(days=9)
-    assert [(step, why) for step, _at, why in foreseen(Enrolled(joined), now=joined)] == [
-        ("opening", "joined_later"),
-        ("middle", "joined_later"),
-        ("last", "sent"),
-    ]
-    gone = {step.id: Facts(NEAR, barred="converted") for step in STEPS}
-    assert foreseen(Enrolled(OPENS), gone) == [("opening", OPENS, "converted")]
-
-
-def test_a_follow_up_that_is_foreseen_puts_off_the_next():
-    tight = [make_step(step_id="a", when="at opens"), make_step(step_id="b", when="2 hours after opens")]
-    facts = {step.id: Facts(NEAR) for step in tight}
-    found = list(foresee(Enrolled(OPENS), timings_of(tight), ANCHORS, "UTC", facts, QuietRules(), OPENS, CLOSES))
-    assert [(one.step_id, one.at, one.put_off) for one in found] == [
-        ("a", OPENS, ""),
-        ("b", OPENS + timedelta(days=1), "near_followup"),
-    ]
-
-
-def test_nothing_after_until_is_foreseen():
-    assert [step for step, _at, _why in foreseen(Enrolled(OPENS), until=OPENS + timedelta(days=1))] == ["opening"]
-    assert (
-        list(
-            foresee(
-                Enrolled(NOW),
-                {"a": parse_when("9 days after paid")},
-                Anchors("UTC"),
-                "",
-                {"a": Facts(NEAR)},
-                LOUD,
-                NOW,
-                FAR,
-            )
-        )
-        == []
-    )

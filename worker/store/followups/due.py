@@ -8,13 +8,13 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, false, func, literal_column, not_, or_, select
 
-from worker.domain.run import DueStep, Enrollment
+from worker.domain.run import DueStep
 from worker.errors import BroadsheetError
 from worker.store.engine import Connection
 from worker.store.instants import to_millis
 from worker.store.ledger.moves import changed
 from worker.store.rows import among, encode_rows, rows_source, statement
-from worker.store.tables import due_steps, enrollments
+from worker.store.tables import due_steps
 
 # Written out, not as parameters: a database takes an index over some rows alone only where the query says which.
 IS_DUE: ColumnElement[bool] = literal_column("due_steps.state = 'due'")
@@ -88,20 +88,6 @@ def due_now(connection: Connection, now: datetime, held: Held, most: int) -> lis
         .limit(most)
     )
     return [DueStep(*row) for row in connection.execute(query)]
-
-
-def enrollments_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, Enrollment]:
-    """These enrollments."""
-    query = select(
-        enrollments.c.id,
-        enrollments.c.run_id,
-        enrollments.c.subscriber_id,
-        enrollments.c.occurrence,
-        enrollments.c.triggered_at,
-        enrollments.c.status,
-        enrollments.c.reason,
-    ).where(among(connection, enrollments.c.id, ids))
-    return {row[0]: Enrollment(*row) for row in connection.execute(query)}
 
 
 def steps_decided(connection: Connection, ids: Sequence[int]) -> dict[int, set[str]]:

@@ -139,6 +139,12 @@ def next_ids(connection: Connection, after: int, most: int) -> int | None:
     return last
 
 
+def ids_after(connection: Connection, after: int, most: int) -> list[int]:
+    """The next ids of subscribers."""
+    query = select(subscribers.c.id).where(subscribers.c.id > after).order_by(subscribers.c.id).limit(most)
+    return list(connection.execute(query).scalars())
+
+
 def readers_between(
     connection: Connection, run: Run, rule: Rule, after: int, through: int, at: datetime
 ) -> list[Reader]:

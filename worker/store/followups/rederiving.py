@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, or_, select, tuple_, update
+from sqlalchemy import delete, insert, or_, tuple_, update
 
 from worker.domain.due_step import LATE, REMOVED
 from worker.domain.run import Enrollment
@@ -14,19 +14,10 @@ from worker.domain.sequence import Moment
 from worker.store.engine import Connection
 from worker.store.followups.due import IS_DUE, Overtaken
 from worker.store.followups.enrollments import ACTIVE, FINISHED, STOPPED, add_due
+from worker.store.followups.members import Place
 from worker.store.ledger.moves import changed
 from worker.store.rows import among
 from worker.store.tables import due_steps, enrollments
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an enrollment stands: what was decided, and which step is due (empty: none), when, and why it was put off."""
-
-    decided: frozenset[str] = field(default_factory=frozenset)
-    due: str = ""
-    due_at: datetime | None = None
-    put_off: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,43 +29,6 @@ class Placed:
     next: Moment | None
     passed: tuple[Moment, ...]
     due_is_gone: bool
-
-
-def enrollments_after(connection: Connection, run_id: int, after: int, most: int) -> list[Enrollment]:
-    """The enrollments of the next subscribers in a run, all of each subscriber's; not those that were stopped."""
-    last = (
-        select(enrollments.c.subscriber_id)
-        .where(enrollments.c.run_id == run_id, enrollments.c.subscriber_id > after)
-        .order_by(enrollments.c.subscriber_id)
-        .limit(most)
-    )
-    ids = connection.execute(last).scalars().all()
-    if not ids:
-        return []
-    query = select(
-        enrollments.c.id,
-        enrollments.c.run_id,
-        enrollments.c.subscriber_id,
-        enrollments.c.occurrence,
-        enrollments.c.triggered_at,
-        enrollments.c.status,
-        enrollments.c.reason,
-    ).where(enrollments.c.run_id == run_id, enrollments.c.subscriber_id > after, enrollments.c.subscriber_id <= ids[-1])
-    return [Enrollment(*row) for row in connection.execute(query.order_by(enrollments.c.subscriber_id))]
-
-
-def places_of(connection: Connection, ids: Sequence[int]) -> dict[int, Place]:
-    """Where these enrollments stand."""
-    query = select(due_steps).where(among(connection, due_steps.c.enrollment_id, ids))
-    decided: dict[int, set[str]] = {}
-    due: dict[int, tuple[str, datetime | None, str]] = {}
-    for row in connection.execute(query):
-        if row.state == "due":
-            due[row.enrollment_id] = (row.step_id, row.due_at, row.reason)
-        else:
-            decided.setdefault(row.enrollment_id, set()).add(row.step_id)
-    nothing = ("", None, "")
-    return {one: Place(frozenset(decided.get(one, ())), *due.get(one, nothing)) for one in {*decided, *due}}
 
 
 def place_steps(connection: Connection, placed: Sequence[Placed], now: datetime) -> None:
