@@ -39,7 +39,7 @@ test: $(VENV)/.dev ## everything that needs only what the package index gives
 	$(BIN)/pytest -q -n 3 --dist worksteal tests/unit tests/store tests/integration tests/contract tests/crash tests/simulation $(ARGS)
 
 test-mail: $(VENV)/.dev ## the rendered mail and the pages in Chromium
-	$(BIN)/pytest -q tests/e2e $(ARGS)
+	$(BIN)/pytest -q -n 2 --dist worksteal tests/e2e $(ARGS)
 
 crash: $(VENV)/.dev ## every crash point on both databases, and one table; ARGS=--short for a sample
 	$(BIN)/python -m tests.support.crash_run $(ARGS)

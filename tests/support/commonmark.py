@@ -7,6 +7,7 @@ so that tests without Node find them too.
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -57,7 +58,9 @@ class Example:
 def examples() -> tuple[Example, ...]:
     """Every example. Raises ToolMissing where they were never fetched and cannot be."""
     if not KEPT.exists():
-        KEPT.write_text(json.dumps(run_node("commonmark.cjs", None)), encoding="utf-8")
+        made = KEPT.with_suffix(f".{os.getpid()}")  # another process may be reading
+        made.write_text(json.dumps(run_node("commonmark.cjs", None)), encoding="utf-8")
+        made.replace(KEPT)
     return tuple(Example(**one) for one in json.loads(KEPT.read_text(encoding="utf-8")))
 
 

@@ -5,9 +5,12 @@ Nothing of them is committed. `node_tools` installs what is missing; `run_node` 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +35,28 @@ def node_tools() -> Path:
         if shutil.which(program) is None:
             raise ToolMissing(f"{program} is not installed")
     modules = INSTALLED / "node_modules"
-    if _versions(modules) != wanted():
-        INSTALLED.mkdir(parents=True, exist_ok=True)
-        packages = [f"{name}@{version}" for name, version in wanted().items()]
-        options = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        command = ["npm", "install", *options, "--prefix", str(INSTALLED), *packages]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-        if done.returncode or _versions(modules) != wanted():
-            raise ToolMissing(f"npm could not install {' '.join(packages)}: {done.stderr.strip()[-300:]}")
+    with _alone():
+        if _versions(modules) != wanted():
+            _install(modules)
     return modules
+
+
+def _install(modules: Path) -> None:
+    packages = [f"{name}@{version}" for name, version in wanted().items()]
+    options = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    command = ["npm", "install", *options, "--prefix", str(INSTALLED), *packages]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    if done.returncode or _versions(modules) != wanted():
+        raise ToolMissing(f"npm could not install {' '.join(packages)}: {done.stderr.strip()[-300:]}")
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Only one of several processes that test side by side installs; the others wait for it."""
+    INSTALLED.mkdir(parents=True, exist_ok=True)
+    with (INSTALLED / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def run_node(script: str, given: Any, *, timeout: float = 300) -> Any:
