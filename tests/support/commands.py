@@ -38,6 +38,7 @@ def broadsheet(monkeypatch, capsys):
     def run(*words, env=None):
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", ["broadsheet", *map(str, words)])
+            patch.setattr(sys.modules["__main__"], "__package__", "")  # `python -m pytest` has one, and Click shows it
             for name, value in (env or {}).items():
                 patch.setenv(name, value)
             capsys.readouterr()
