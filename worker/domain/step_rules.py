@@ -6,7 +6,7 @@ A mailing keeps them as JSON, so that the last look needs no file of the author'
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import assert_never
@@ -39,6 +39,15 @@ class StepRules:
 
 
 NO_RULES = StepRules()
+
+
+def one_friend_short(thresholds: Iterable[int], only_if: Rule | None = None) -> Rule:
+    """Who is exactly one friend short of one of these numbers, and whom the other rule means too.
+
+    Every step that counts from `almost` has it built in: "one more, and it is yours" is wrong as soon as that one has come.
+    """
+    short = Any(tuple(All((ReferredAtLeast(most - 1), ReferredAtMost(most - 1))) for most in sorted(set(thresholds))))
+    return short if only_if is None else All((short, only_if))
 
 
 def read_step_rule(source: object, zone: str, named: Mapping[str, Rule]) -> Rule:

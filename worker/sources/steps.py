@@ -8,7 +8,7 @@ from pathlib import Path
 
 from worker.domain.issue import Step
 from worker.domain.segment import Rule
-from worker.domain.step_rules import StepRules, read_step_rule
+from worker.domain.step_rules import StepRules, one_friend_short, read_step_rule
 from worker.domain.timing import Anchor, Timing, parse_when
 from worker.errors import BroadsheetError, SourceError
 from worker.sources.frontmatter import Sheet
@@ -38,7 +38,8 @@ def read_steps(project: Path, sequence: str) -> list[Step]:
     steps: list[Step] = []
     for path in _paths(folder):
         sheet = Sheet.read(project, path, _KEYS | set(_GONE))
-        step = Step(sequence, issue_of(sheet, path.stem), _timing(project, sheet), _rules(project, sheet))
+        timing = _timing(project, sheet)
+        step = Step(sequence, issue_of(sheet, path.stem), timing, _rules(project, sheet, timing))
         _refuse_odd(sheet, step, steps)
         steps.append(step)
     return steps
@@ -83,7 +84,7 @@ def _timing(project: Path, sheet: Sheet) -> Timing:
         ) from None
 
 
-def _rules(project: Path, sheet: Sheet) -> StepRules:
+def _rules(project: Path, sheet: Sheet, timing: Timing) -> StepRules:
     found: dict[str, Rule] = {}
     for key in _RULES:
         if key not in sheet.rules:
@@ -93,4 +94,7 @@ def _rules(project: Path, sheet: Sheet) -> StepRules:
             found[key] = read_step_rule(sheet.rules[key], publication.slot.zone, publication.audiences)
         except ValueError as wrong:
             raise sheet.wrong(key, f"cannot be read: {wrong}", f"write for example {key}: {{tag: producer}}") from None
+    if timing.anchor is Anchor.ALMOST:
+        thresholds = [one.friends for one in read_publication(project).referral.milestones]
+        found["only_if"] = one_friend_short(thresholds, found.get("only_if"))
     return StepRules(found.get("only_if"), found.get("stop_if"))

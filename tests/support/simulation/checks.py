@@ -355,6 +355,8 @@ def _why_not(lives, one, step, at, due, expires, waited, inbox, first, sent):
         pass
     elif launch and at >= lives.closes(launch, at)[1]:
         return False, {"closed", "late"} | waited
+    if step.anchor == "almost" and not lives.is_one_short(record, at):
+        waited.add("only_if")  # looked at whenever it is put off anew, which is not at every tick
     if at >= expires:
         return False, waited or {"late"}
     if first and step.before and at - due > GRACE:
@@ -363,6 +365,8 @@ def _why_not(lives, one, step, at, due, expires, waited, inbox, first, sent):
         return "wait held"
     if first or not quiet(lives, inbox, one, step, at, surely=False):
         if step.only_plan and step.only_plan not in plans:
+            return False, {"only_if"}
+        if step.anchor == "almost" and not lives.is_one_short(record, at):
             return False, {"only_if"}
         if lives.paused(record, at):
             return False, {"paused"}
@@ -388,6 +392,8 @@ def _must_have_gone(lives, one, step, at, got, reasons, waited, report):
         or lives.paused(record, handed_over)
         or step.stop_plan in plans
         or (step.only_plan and plans != {step.only_plan})
+        or "only_if" in waited
+        or (step.anchor == "almost" and not lives.is_one_short(record, handed_over))
         or lives.out_of_launch(record, one.sequence, until)
         or lives.launches_only(record, until)
         or record in lives.entangled

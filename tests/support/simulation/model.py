@@ -206,6 +206,10 @@ class Lives:
         got = self.friends[referrer]
         return [(name, got[friends - 2][0]) for name, friends in MILESTONES.items() if 1 < friends <= len(got) + 1]
 
+    def is_one_short(self, referrer, at):
+        """Whether one friend more would have reached a milestone."""
+        return sum(1 for came, _ in self.friends[referrer] if came <= at) + 1 in MILESTONES.values()
+
     def out_of_launch(self, record, launch, at):
         """Whether they applied or wished to hear no more of it."""
         for known, why in ((self.converted, "converted"), (self.muted, "muted")):
