@@ -6,13 +6,26 @@ Pure: the clock, `simulate` (worker/domain/foresight.py) and the tests ask the s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from enum import StrEnum
 
+from worker.domain.calendar import instant, wall_time
 from worker.domain.quiet import Near, QuietRules, first_allowed
+from worker.domain.sequence import Moment
 
 LATE, HELD, REMOVED, ONLY_IF, STOP_IF, PAUSED, MERGED, JOINED_LATER, CLOSED = (
     *("late", "held", "removed", "only_if", "stop_if", "paused", "merged", "joined_later", "closed"),
 )
+ISSUE_AHEAD, NO_ISSUE = "issue_ahead", "no_issue"
+_LOOKS_AGAIN = timedelta(hours=1)  # whether an issue that is still on its way has come
+
+
+class Arrival(StrEnum):
+    """How far the issue is that a step counts from."""
+
+    CAME = "came"  # handed over, or a step that counts from something else
+    AHEAD = "ahead"  # planned, and not handed over yet: paused, or at the account's pace
+    NEVER = "never"  # taken back, or left out just before the call
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +64,8 @@ class Facts:
 
     `stop_if` and `only_if` say whether the rule is met; without such a rule, False and True. `closes`: when its launch closes
     by today's file, perhaps earlier than the run was told. `passed`: its moment had passed when the reader came. `merged`:
-    another record of the same person has had it. `grace`: of one that does not go late, for how long after its hour it may.
+    another record of the same person has had it. `grace`: of one that does not go late, for how long after its hour it may;
+    `day_zone`: of such a one that counts back, on whose calendar it must be its day ("two days left" is wrong on the next).
     """
 
     near: Near
@@ -65,7 +79,17 @@ class Facts:
     passed: bool = False
     closes: datetime | None = None
     grace: timedelta | None = None
+    arrival: Arrival = Arrival.CAME
+    day_zone: str = ""
     put_off: str = ""
+
+
+def last_moment(facts: Facts, moment: Moment) -> datetime:
+    """Until when a step makes sense to this reader: one that counts back and does not go late, on its own day alone."""
+    if not facts.day_zone:
+        return moment.expires_at
+    day = wall_time(moment.due_at, facts.day_zone).date()
+    return min(moment.expires_at, instant(datetime.combine(day + timedelta(days=1), time()), facts.day_zone))
 
 
 def decide(facts: Facts, due_at: datetime, expires_at: datetime, rules: QuietRules, now: datetime) -> Decision:
@@ -78,6 +102,10 @@ def decide(facts: Facts, due_at: datetime, expires_at: datetime, rules: QuietRul
         return Skip(why)
     if facts.held:
         return PutOff(expires_at, HELD)
+    if facts.arrival is Arrival.NEVER:
+        return Skip(NO_ISSUE)
+    if facts.arrival is Arrival.AHEAD:
+        return PutOff(min(now + _LOOKS_AGAIN, expires_at), ISSUE_AHEAD)
     if not facts.only_if:
         return Skip(ONLY_IF)
     if facts.paused:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
-from worker.domain.due_step import HELD, MERGED, Decision, Facts, PutOff, Send, Skip, Stop, decide, passed
+from worker.domain.due_step import HELD, MERGED, Decision, Facts, PutOff, Send, Skip, Stop, decide, last_moment, passed
 from worker.domain.quiet import QuietRules
 from worker.domain.sequence import Anchors, Moment, Timings, next_moment
 
@@ -85,7 +85,7 @@ class _Way:
             merged=self._put_off == MERGED,
             put_off=HELD if facts.held else self._put_off,
         )
-        return decide(facts, self.at, step.expires_at, rules, now)
+        return decide(facts, self.at, last_moment(facts, step), rules, now)
 
     def go_on(self, step: Moment, decision: Decision, now: datetime) -> Foreseen | None:
         """Go on to what comes after this decision; None where it only puts off."""

@@ -15,10 +15,14 @@ from worker.domain.calendar import instant
 from worker.domain.due_step import Facts
 from worker.domain.foresight import Course
 from worker.domain.launch import Launch
+from worker.domain.mailing import MailingStatus
 from worker.domain.quiet import Near
-from worker.domain.run import Run, launch_key
-from worker.domain.sequence import anchors_of, first_of_launch, timings_of
+from worker.domain.run import Run, issue_key, launch_key
+from worker.domain.segment import Rule
+from worker.domain.sequence import Anchors, anchors_of, timings_of
 from worker.domain.step_rules import NO_RULES
+from worker.domain.timing import Anchor
+from worker.errors import BroadsheetError
 from worker.store.engine import Connection
 from worker.store.followups.enrollments import readers_between, zones_of
 from worker.store.followups.facts import standings
@@ -27,7 +31,8 @@ from worker.store.followups.near import followups_near, issues_near
 from worker.store.followups.runs import find_run, open_runs
 from worker.store.segments import audience_rule
 from worker.usecases.content import Content
-from worker.usecases.decide_steps import closes_at, facts_about
+from worker.usecases.decide_steps import closes_at, facts_about, issue_of
+from worker.usecases.enroll_audiences import is_to_come, new_enrollments
 from worker.usecases.watch_edits import look_at_run
 
 NOT_BEGUN = 0  # the id of a run that is only imagined
@@ -61,7 +66,20 @@ def runs_ahead(connection: Connection, content: Content, now: datetime) -> list[
         for launch in content.launches.values()
         if (run := imagined_run(content, launch, now)) and run.key not in known
     )
-    return [*begun, *(run for run in coming if find_run(connection, run.key) is None)]
+    found = [*begun, *(run for run in coming if find_run(connection, run.key) is None)]
+    return [*found, *(run for run in _after_issues(connection, content, now) if find_run(connection, run.key) is None)]
+
+
+def _after_issues(connection: Connection, content: Content, now: datetime) -> Iterator[Run]:
+    """The runs that will follow issues which are scheduled."""
+    for name, steps in content.steps.items():
+        if not steps or steps[0].timing.anchor is not Anchor.ISSUE:
+            continue
+        issue_id, anchors = steps[0].timing.which, Anchors(content.publication.slot.zone)
+        run = Run(NOT_BEGUN, issue_key(issue_id, name), name, None, anchors, timings_of(steps), now)
+        issue = issue_of(connection, run)
+        if issue is not None and issue.status not in (MailingStatus.CANCELLED, MailingStatus.DRAFT):
+            yield run
 
 
 def imagined_run(content: Content, launch: Launch, now: datetime) -> Run | None:
@@ -89,14 +107,31 @@ def entries_among(
         yield Entry(by_id[one.run_id], one.subscriber_id, one.triggered_at, places.get(one.id, Place()))
     among = set(ids)
     for run in runs:
-        launch = content.launches.get(run.launch_id or "")
-        if launch is None or not is_open(launch, now):
+        rule = _who_comes(connection, content, run, now)
+        if rule is None:
             continue
-        rule, began = audience_rule(launch.audience, content.publication), first_of_launch(run.timings, run.anchors)
-        for reader in readers_between(connection, run, rule, ids[0] - 1, ids[-1], now):
-            if reader.subscriber_id in among:
-                met = max(began, reader.since) if reader.since and began < now else began
-                yield Entry(run, reader.subscriber_id, met)
+        coming = [
+            one
+            for one in readers_between(connection, run, rule, ids[0] - 1, ids[-1], now)
+            if one.subscriber_id in among and (run.id == NOT_BEGUN or is_to_come(run, one))
+        ]
+        for new in new_enrollments(connection, run, coming, now):
+            yield Entry(run, new.subscriber_id, new.triggered_at)
+
+
+def _who_comes(connection: Connection, content: Content, run: Run, now: datetime) -> Rule | None:
+    """Who may still come into a run; None where nobody does, or nobody can tell."""
+    launch, issue = content.launches.get(run.launch_id or ""), issue_of(connection, run)
+    if launch is not None and is_open(launch, now):
+        segment = launch.audience
+    elif issue is not None and run.id == NOT_BEGUN:
+        segment = issue.segment
+    else:
+        return None
+    try:
+        return audience_rule(segment, content.publication)
+    except BroadsheetError:  # it stands in the way of this run alone, and its author is told elsewhere
+        return None
 
 
 def outsets(connection: Connection, content: Content, entries: Sequence[Entry], now: datetime) -> dict[int, Outset]:
@@ -143,7 +178,8 @@ def _facts(
         step = steps.get(step_id)
         known = standings(connection, sorted(near), run.launch_id, step.rules if step else NO_RULES, now)
         waits = held is None or step_id in held
+        lost = step is None and held is not None  # a whole folder that is gone may come back
         for one, hours in near.items():
             facts = facts_about(content, run, step, known.get(one), hours, zones.get(one, ""), closes)
-            found[one][step_id] = replace(facts, held=waits)
+            found[one][step_id] = replace(facts, held=waits, removed=lost)
     return found

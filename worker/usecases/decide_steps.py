@@ -13,16 +13,30 @@ from typing import assert_never
 
 from worker.domain.calendar import instant
 from worker.domain.delivery import SkipReason
-from worker.domain.due_step import HELD, MERGED, Decision, Facts, PutOff, Send, Skip, Stop, decide, passed
+from worker.domain.due_step import (
+    HELD,
+    MERGED,
+    Arrival,
+    Decision,
+    Facts,
+    PutOff,
+    Send,
+    Skip,
+    Stop,
+    decide,
+    last_moment,
+    passed,
+)
 from worker.domain.issue import Step
 from worker.domain.late import Late
-from worker.domain.mailing import MailingStatus
+from worker.domain.mailing import Mailing, MailingStatus
 from worker.domain.quiet import Near
 from worker.domain.run import DueStep, Enrollment, Run
 from worker.domain.sequence import Moment, late_policy, moment_of
 from worker.domain.step_rules import NO_RULES
 from worker.domain.timing import EVERY_DAY, Anchor
 from worker.store.engine import Connection
+from worker.store.followups.arrival import arrivals
 from worker.store.followups.due import Decided, Held
 from worker.store.followups.enrollments import STOPPED
 from worker.store.followups.facts import Standing, standings
@@ -95,6 +109,7 @@ def decide_steps(
     issues = issues_near(connection, content.publication, lived, now)
     followups = defaultdict(list, followups_near(connection, readers, now) if _counts(content) else {})
     closes = {run.id: closes_at(connection, content, run) for run in runs.values()}
+    arrived = {run.id: issue_arrivals(connection, run, readers) for run in runs.values()}
     found: list[Verdict] = []
     for row in rows:
         run, enrollment = runs[row.run_id], enrolled[row.enrollment_id]
@@ -108,6 +123,7 @@ def decide_steps(
             held=_is_held(held, row),
             merged=row.reason == MERGED,
             passed=passed(moment.due_at, enrollment.triggered_at),
+            arrival=arrived[run.id].get(row.subscriber_id, Arrival.CAME),
             barred=(standing.barred if standing else "erased") or _left(enrollment),
             put_off=HELD if _is_held(held, row) else row.reason,
         )
@@ -134,9 +150,11 @@ def facts_about(
     if step is None:
         return Facts(near, barred=standing.barred, removed=True)
     timing = run.timings.get(step.id, step.timing)
+    clock = zone if timing.theirs and zone else run.anchors.zone
     if timing.days != EVERY_DAY:
-        near = replace(near, days=timing.days, days_zone=zone if timing.theirs and zone else run.anchors.zone)
+        near = replace(near, days=timing.days, days_zone=clock)
     follows_close = timing.anchor is Anchor.CLOSES and not timing.before
+    grace = _grace(content, run, step)
     return Facts(
         near,
         standing.barred,
@@ -144,7 +162,8 @@ def facts_about(
         standing.stop_if,
         standing.only_if,
         closes=None if follows_close else closes,
-        grace=_grace(content, run, step),
+        grace=grace,
+        day_zone=clock if timing.before and grace is not None else "",
     )
 
 
@@ -153,12 +172,21 @@ def closes_at(connection: Connection, content: Content, run: Run) -> datetime | 
     if run.launch_id is not None:
         launch = content.launches.get(run.launch_id)
         return None if launch is None else instant(launch.closes, launch.zone)
-    if not run.key.startswith("issue:"):
-        return None
-    issue_id = run.key.removeprefix("issue:").rpartition(":")[0]
-    mailing = find_mailing(connection, f"{BROADCAST}{issue_id}")
+    mailing = issue_of(connection, run)
     cancelled = mailing is not None and mailing.status is MailingStatus.CANCELLED
     return run.started_at if cancelled else None
+
+
+def issue_of(connection: Connection, run: Run) -> Mailing | None:
+    """The broadcast that a run follows; None of a run of something else."""
+    issue_id = run.key.removeprefix("issue:").rpartition(":")[0] if run.key.startswith("issue:") else ""
+    return find_mailing(connection, f"{BROADCAST}{issue_id}") if issue_id else None
+
+
+def issue_arrivals(connection: Connection, run: Run, subscriber_ids: Sequence[int]) -> dict[int, Arrival]:
+    """How far the issue that a run follows is with these readers; nothing of a run of something else."""
+    mailing = issue_of(connection, run)
+    return {} if mailing is None else arrivals(connection, mailing.id, subscriber_ids)
 
 
 def _grace(content: Content, run: Run, step: Step) -> timedelta | None:
@@ -172,7 +200,7 @@ def _decide(content: Content, facts: Facts, row: DueStep, moment: Moment, now: d
     """As the domain says, but for a step whose hour has moved since its row was written: it waits for the new one."""
     if moment.due_at > now and not row.reason and not (facts.barred or facts.stop_if):
         return PutOff(moment.due_at, "")
-    return decide(facts, row.due_at, moment.expires_at, content.publication.quiet, now)
+    return decide(facts, row.due_at, last_moment(facts, moment), content.publication.quiet, now)
 
 
 def _moment(run: Run, row: DueStep, enrollment: Enrollment, zone: str) -> Moment:

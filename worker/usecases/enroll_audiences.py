@@ -5,7 +5,7 @@ whom an issue went to. How far it has come stands in the run, so a crash or a se
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from worker.domain.calendar import instant
@@ -23,13 +23,14 @@ from worker.store.followups.enrollments import (
     readers_between,
     readers_confirmed,
     readers_of_mailing,
+    zones_of,
 )
+from worker.store.followups.near import hour_for
 from worker.store.followups.runs import move_enrolled, open_runs, runs_by_id
-from worker.store.ledger.mailings import find_mailing
 from worker.store.segments import audience_rule
 from worker.usecases.begin_steps import begin_steps
 from worker.usecases.content import Content
-from worker.usecases.schedule_broadcast import BROADCAST
+from worker.usecases.decide_steps import issue_of
 
 log = logging.getLogger("broadsheet.followups")
 
@@ -76,7 +77,7 @@ def _enroll_some(engine: Engine, content: Content, run_id: int, now: datetime) -
         readers, through, joined = part
         if not move_enrolled(connection, run, through, joined):
             return 0, False
-        added = enroll(connection, _new(connection, content, run, readers, now), now)
+        added = enroll(connection, new_enrollments(connection, run, readers, now), now)
         begin_steps(connection, {run.id: run}, added, now)
     return len(added), True
 
@@ -115,22 +116,32 @@ def _later_part(connection: Connection, run: Run, rule: Rule, joined: datetime, 
     return found, through, upto
 
 
+def is_to_come(run: Run, one: Reader) -> bool:
+    """Whether a reader of the audience who is not in a launch's run that has begun will still be met by it."""
+    if one.subscriber_id > run.enrolled_through - (0 if run.joined_through is None else _IDS_AGAIN):
+        return True
+    joined = run.joined_through or run.started_at - timedelta(days=1)
+    return one.since is not None and one.since > joined
+
+
 def _part_of_issue(connection: Connection, run: Run, now: datetime) -> _Part | None:
-    mailing = find_mailing(connection, f"{BROADCAST}{_issue_of(run)}")
+    mailing = issue_of(connection, run)
     readers = readers_of_mailing(connection, mailing.id, run.enrolled_through, CHUNK) if mailing else []
     if not readers:
         return [], run.enrolled_through, now
     return readers, readers[-1].subscriber_id, None
 
 
-def _new(
-    connection: Connection, content: Content, run: Run, readers: Iterable[Reader], now: datetime
-) -> list[NewEnrollment]:
-    if run.launch_id is None:
-        mailing = find_mailing(connection, f"{BROADCAST}{_issue_of(run)}")
-        went_at = mailing.send_at if mailing else now
-        return [NewEnrollment(run.id, one.subscriber_id, went_at) for one in readers]
-    return [NewEnrollment(run.id, one.subscriber_id, _met(run, one, now)) for one in readers]
+def new_enrollments(connection: Connection, run: Run, readers: Sequence[Reader], now: datetime) -> list[NewEnrollment]:
+    """How readers come into a run: when each of them was met."""
+    if run.launch_id is not None:
+        return [NewEnrollment(run.id, one.subscriber_id, _met(run, one, now)) for one in readers]
+    issue = issue_of(connection, run)
+    zones = zones_of(connection, [one.subscriber_id for one in readers])
+    return [
+        NewEnrollment(run.id, one.subscriber_id, now if issue is None else hour_for(issue, zones[one.subscriber_id]))
+        for one in readers
+    ]
 
 
 def _met(run: Run, one: Reader, now: datetime) -> datetime:
@@ -139,7 +150,3 @@ def _met(run: Run, one: Reader, now: datetime) -> datetime:
     if one.since is not None and one.since > began:
         return one.since
     return began if run.joined_through is None else max(began, now)
-
-
-def _issue_of(run: Run) -> str:
-    return run.key.removeprefix("issue:").rpartition(":")[0]

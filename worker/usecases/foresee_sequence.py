@@ -12,16 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from worker.domain.due_step import Facts
 from worker.domain.foresight import Course, Foreseen, foresee
 from worker.domain.quiet import Near
 from worker.domain.run import Run, event_key
 from worker.domain.sequence import Anchors, first_of_launch, timings_of
 from worker.store.engine import Connection, Engine, reading_steadily
 from worker.store.followups.enrollments import ids_after
+from worker.store.followups.facts import NOBODY
 from worker.store.followups.members import enrolled_after
 from worker.usecases.content import Content
 from worker.usecases.courses import NOT_BEGUN, Entry, entries_among, imagined_run, is_open, outsets, runs_ahead
+from worker.usecases.decide_steps import facts_about
 from worker.usecases.look_at_sequence import look_at_sequence
 
 CHUNK = 1_000
@@ -70,7 +71,8 @@ def timetable(
     met = now if run.launch_id is None else first_of_launch(run.timings, run.anchors)
     began, quiet = min(met, now), content.publication.quiet
     if only is None:
-        facts = {step.id: Facts(Near(run.anchors.zone)) for step in content.steps[name]}
+        near = Near(run.anchors.zone)
+        facts = {step.id: facts_about(content, run, step, NOBODY, near, "", None) for step in content.steps[name]}
         seen = foresee([Course(run.timings, run.anchors, met, facts)], "", (), quiet, began, until)
         return [Outlook(run.key, step, 1) for _number, step in seen]
     with reading_steadily(engine) as connection:
@@ -95,7 +97,7 @@ def _imagined(content: Content, name: str, now: datetime) -> Run | None:
 
 def _parts(connection: Connection, content: Content, run: Run, now: datetime) -> Iterator[list[int]]:
     """Ids of those in a run or, where more may come, of the whole list, a part at a time."""
-    after, grows = 0, is_open(content.launches.get(run.launch_id or ""), now)
+    after, grows = 0, run.id == NOT_BEGUN or is_open(content.launches.get(run.launch_id or ""), now)
     while True:
         ids = ids_after(connection, after, CHUNK) if grows else enrolled_after(connection, run.id, after, CHUNK)
         if not ids:

@@ -53,6 +53,7 @@ def tick(
     """
     with reading(engine) as connection:
         at = now or database_clock(connection)
+    note_launches(engine, content.launches.values())
     rederive_hours(engine, content.publication, at)
     end_due_plans(engine, content.publication.slot.zone, at)
     with writing(engine) as connection:
@@ -61,7 +62,6 @@ def tick(
         sweep(connection, at)
         decide_uncertain(connection, at, pace.steady(at))  # also what was swept just now
     verify_referrals(engine, content.publication.referral, content.publication.slot.zone, at)
-    note_launches(engine, content.launches.values())
     advance_followups(engine, content, at, batch_size)
     raise_alerts(engine, alert_address, at)
     review_blocks(engine, pace, batch_size)

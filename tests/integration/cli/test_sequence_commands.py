@@ -135,7 +135,7 @@ def test_what_other_sequences_send_meanwhile_is_foreseen_too(on, context, launch
     for name in ("launch", "welcome"):
         for one in on("sequences", "simulate", name, "--until", UNTIL, "--json").json:
             expected[name, one["step"], datetime.fromisoformat(one["at"]), one["why"] or ""] += one["readers"]
-            put_off.add((name, one["put_off"]))
+            put_off |= {(name, one["put_off"]), (name, one["why"])}
     assert {("launch", "near_followup"), ("welcome", "near_followup")} <= put_off
     until_nothing_is_due(context, NOW)
     done = Counter()

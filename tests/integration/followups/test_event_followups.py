@@ -15,7 +15,7 @@ from worker.domain.trigger import Trigger
 from worker.store.consent import confirm_pending
 from worker.store.engine import reading, writing
 from worker.store.grants import NewGrant, give
-from worker.store.tables import mailings, subscribers, triggers
+from worker.store.tables import batches, mailings, subscribers, triggers
 from worker.store.triggers import note_trigger
 from worker.usecases import enroll_triggers
 
@@ -158,8 +158,9 @@ def test_a_step_after_an_issue_goes_to_those_the_issue_went_to(engine, sequences
         make_subscriber(connection, suppressed="bounced")
     sequences.sequence("more", make_step("more", "more", "5 days after issue should-you, at 10:00"))
     assert sequences.advance(MET) == []
-    issue(engine, readers)
+    mailing_id = issue(engine, readers)
     with writing(engine) as connection:
+        connection.execute(update(batches).where(batches.c.mailing_id == mailing_id).values(status="submitted"))
         make_subscriber(connection)
     due = datetime(2026, 11, 25, 10, tzinfo=UTC)
     assert sequences.advance_until(MET, due) == [(due, "more", [one.id for one in readers])]

@@ -255,8 +255,9 @@ def moment(lives, one, step, at):
         told = lives.closes(one.sequence, at)[0]
         counted_from = to_utc(launches()[one.sequence].opens, ZONE) if step.anchor == "opens" else told
     due = fall_due(step, counted_from, zone)
-    if step.before:
-        return due, counted_from
+    if step.before:  # what it says of the days that are left is wrong on the next
+        tomorrow = datetime.combine(on_wall(due, zone).date() + DAY, time())
+        return due, min(counted_from, to_utc(tomorrow, zone))
     if step.anchor == "opens":
         return due, lives.closes(one.sequence, at)[0]
     return due, due + KEEPS

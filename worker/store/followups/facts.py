@@ -32,6 +32,10 @@ class Standing(NamedTuple):
     stop_if: bool
 
 
+#: Somebody of whom nothing is known, and whom every rule means.
+NOBODY = Standing("", Plan.FREE, "", False, True, False)
+
+
 def standings(
     connection: Connection, subscriber_ids: Sequence[int], launch_id: str | None, rules: StepRules, now: datetime
 ) -> dict[int, Standing]:

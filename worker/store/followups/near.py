@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, literal_column, select
 
 from worker.domain.calendar import instant
-from worker.domain.mailing import MailingStatus
+from worker.domain.mailing import Mailing, MailingStatus
 from worker.domain.publication import Publication
 from worker.domain.quiet import WEEK
 from worker.errors import BroadsheetError
@@ -58,7 +59,7 @@ def issues_near(
     found: dict[int, list[datetime]] = {}
     for row in connection.execute(query).all():
         for subscriber_id in _who_gets(connection, publication, row, sorted(zones)):
-            found.setdefault(subscriber_id, []).append(_hour(row, zones[subscriber_id]))
+            found.setdefault(subscriber_id, []).append(hour_for(row, zones[subscriber_id]))
     return found
 
 
@@ -81,8 +82,9 @@ def _who_gets(
     return list(connection.execute(picked).scalars())
 
 
-def _hour(row: Row[tuple[object, ...]], zone: str) -> datetime:
-    at: datetime = row.send_at
-    if row.local_hour:
-        return max(at, instant(datetime.fromisoformat(row.wall_time), known_zone(zone, row.zone)))
+def hour_for(issue: Mailing | Row[Any], zone: str) -> datetime:
+    """When an issue goes, or went, to somebody who lives in a zone (empty: not known)."""
+    at: datetime = issue.send_at
+    if issue.local_hour:
+        return max(at, instant(datetime.fromisoformat(issue.wall_time), known_zone(zone, issue.zone)))
     return at

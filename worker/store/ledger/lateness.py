@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 
 from worker.domain.delivery import BatchStatus
 from worker.domain.late import Late, missed_by
@@ -12,7 +12,7 @@ from worker.domain.mailing import MailingStatus
 from worker.store.engine import Connection
 from worker.store.ledger.mailings import cancel_mailing, need_attention, pause_mailing
 from worker.store.pace import blocked_after
-from worker.store.tables import batches, mailings
+from worker.store.tables import batches, launch_notes, mailings
 
 _WAITING = (MailingStatus.SCHEDULED, MailingStatus.PLANNING, MailingStatus.SENDING)
 _BEGUN = exists().where(
@@ -47,9 +47,19 @@ def late_at(now: datetime, grace: timedelta) -> ColumnElement[bool]:
         ~_BEGUN,
         or_(mailings.c.planned_at.is_(None), ~or_(waits_for_an_hour, blocked_after(missed))),
     )
-    has_expired = and_(mailings.c.expires_at <= now, or_(mailings.c.planned_at.is_(None), _UNSENT))
+    has_expired = and_(_is_over(now), or_(mailings.c.planned_at.is_(None), _UNSENT))
     decides = and_(mailings.c.late != Late.SEND, or_(has_missed, has_expired))
     return and_(mailings.c.status.in_(_WAITING), or_(decides, and_(_IS_STEP, has_expired)))
+
+
+def _is_over(now: datetime) -> ColumnElement[bool]:
+    """Its time is over, or its launch has closed earlier than was known when it was made. What follows a close has none."""
+    closed = exists().where(
+        launch_notes.c.launch_id == mailings.c.launch_id,
+        launch_notes.c.closes_at <= now,
+        launch_notes.c.closes_at > mailings.c.send_at,
+    )
+    return func.coalesce(or_(mailings.c.expires_at <= now, and_(_IS_STEP, closed)), false())
 
 
 def is_late(connection: Connection, mailing_id: int, now: datetime, grace: timedelta) -> bool:
@@ -60,14 +70,13 @@ def is_late(connection: Connection, mailing_id: int, now: datetime, grace: timed
 
 def decide_late(connection: Connection, now: datetime, grace: timedelta) -> list[int]:
     """Pause or cancel what is late, as each mailing's policy says; returns the ids. Can be repeated at any time."""
-    columns = (mailings.c.id, mailings.c.late, mailings.c.send_at, mailings.c.expires_at, mailings.c.launch_id)
+    columns = (mailings.c.id, mailings.c.late, mailings.c.send_at, mailings.c.launch_id, _is_over(now).label("over"))
     query = select(*columns).where(late_at(now, grace))
     decided = []
     for row in connection.execute(query.order_by(mailings.c.id)).all():
-        closed = row.expires_at is not None and row.expires_at <= now
         outlived = f"it outlived its {'launch' if row.launch_id else 'time'}"
-        missed = outlived if closed else f"it missed its hour by {missed_by(row.send_at, now)}"
-        if closed or row.late == Late.EXPIRE:
+        missed = outlived if row.over else f"it missed its hour by {missed_by(row.send_at, now)}"
+        if row.over or row.late == Late.EXPIRE:
             if cancel_mailing(connection, row.id, now):
                 need_attention(connection, row.id, f"{missed} and has expired: {who_gets_it(connection, row.id)}")
                 decided.append(row.id)
