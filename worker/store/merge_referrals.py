@@ -78,7 +78,7 @@ def _take_back(connection: Connection, reward: EarnedReward, zone: str, now: dat
 
 
 def _reject(connection: Connection, ids: Collection[int], reason: str, now: datetime) -> None:
-    values = {"state": ReferralState.REJECTED, "reason": reason, "decided_at": now, "network": None}
+    values = {"state": ReferralState.REJECTED, "reason": reason, "decided_at": now}
     connection.execute(update(referrals).where(referrals.c.id.in_(sorted(ids))).values(values))
 
 

@@ -112,7 +112,7 @@ def count_verified(connection: Connection, referrer_id: int) -> int:
 
 
 def count_from_network(connection: Connection, network: str, since: datetime) -> int:
-    """How many were recorded from this network (a hash) after `since`, whoever brought them."""
+    """How many were recorded from this network (a hash) after `since`, whoever brought them and whatever became of it."""
     query = select(func.count()).where(referrals.c.network == network, referrals.c.recorded_at > since)
     return int(connection.execute(query).scalar_one())
 
@@ -151,7 +151,7 @@ def decide_referral(connection: Connection, found: Referral, state: ReferralStat
             referrals.c.referrer_id == found.referrer_id,
             referrals.c.referred_id == found.referred_id,
         )
-        .values(state=state, reason=reason, decided_at=now, network=None)
+        .values(state=state, reason=reason, decided_at=now)
     )
     return connection.execute(statement).rowcount == 1
 
@@ -174,7 +174,7 @@ def reject_open(connection: Connection, referred_ids: Collection[int], reason: R
     statement = (
         update(referrals)
         .where(referrals.c.referred_id.in_(sorted(referred_ids)), referrals.c.state.in_(_OPEN))
-        .values(state=ReferralState.REJECTED, reason=reason, decided_at=now, network=None)
+        .values(state=ReferralState.REJECTED, reason=reason, decided_at=now)
     )
     return connection.execute(statement).rowcount
 
