@@ -145,8 +145,8 @@ def approve(
 ) -> None:
     """Grant milestones with `approval = "manual"`. Paid months are added at once, and the milestone's mail goes."""
     context = open_context(project)
-    zone = context.publication.slot.zone
-    granted = [approve_reward(context.engine, one, zone, datetime.now(UTC)) for one in numbers or []]
+    rules, zone = context.publication.referral, context.publication.slot.zone
+    granted = [approve_reward(context.engine, one, rules, zone, datetime.now(UTC)) for one in numbers or []]
     with reading(context.engine) as connection:
         waiting = waiting_rewards(connection)
         whose = {one.id: here.address for one in waiting if (here := by_id(connection, one.subscriber_id))}

@@ -18,6 +18,7 @@ from worker.domain.subscriber import SubscriberStatus
 from worker.domain.suppression import SuppressionReason
 from worker.store.engine import Connection
 from worker.store.known_keys import person_key
+from worker.store.rows import among
 from worker.store.tables import referrals, returns, subscribers, suppressions
 
 _OPEN = (ReferralState.PENDING, ReferralState.REVIEW)
@@ -109,6 +110,19 @@ def count_verified(connection: Connection, referrer_id: int) -> int:
         referrals.c.referrer_id == referrer_id, referrals.c.state == ReferralState.VERIFIED
     )
     return int(connection.execute(query).scalar_one())
+
+
+def count_verified_each(connection: Connection, referrer_ids: Collection[int]) -> dict[int, int]:
+    """The same for many; nobody without any is among them."""
+    query = (
+        select(referrals.c.referrer_id, func.count())
+        .where(
+            among(connection, referrals.c.referrer_id, sorted(referrer_ids)),
+            referrals.c.state == ReferralState.VERIFIED,
+        )
+        .group_by(referrals.c.referrer_id)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)} if referrer_ids else {}
 
 
 def count_from_network(connection: Connection, network: str, since: datetime) -> int:
