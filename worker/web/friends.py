@@ -10,7 +10,6 @@ from flask.typing import ResponseReturnValue
 
 from worker.domain.milestone import ReferralRules, RewardState
 from worker.domain.subscriber import first_name
-from worker.errors import BroadsheetError
 from worker.render.links import Purpose, referral_path
 from worker.render.sharing import share_links
 from worker.sources.referrals import reward_file
@@ -63,7 +62,7 @@ def _rules(site: Site) -> ReferralRules:
     """The publication's; none where it is being edited into something unreadable just now."""
     try:
         return site.context.publication.referral
-    except (BroadsheetError, OSError, ValueError):
+    except Exception:  # site.masthead has said so in the log
         return ReferralRules()
 
 
