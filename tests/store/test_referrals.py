@@ -149,15 +149,6 @@ def test_a_friend_from_where_the_referrer_was_seen_that_day_waits_for_review(eng
     assert found(engine, elsewhere).state == "verified"
 
 
-def test_the_network_is_forgotten_once_it_is_decided(engine, reader):
-    friend = make_friend(engine)
-    with writing(engine) as connection:
-        credit_referrer(connection, [reader.referral_code], friend.id, NOW, network="a network")
-    verify(engine)
-    with reading(engine) as connection:
-        assert connection.execute(select(referrals.c.network)).scalar_one() is None
-
-
 def test_an_unknown_code_or_subscriber_is_an_answer(engine, reader):
     assert record_referral(engine, "zzzzzzzz", reader.id, NOW) is ReferralAnswer.UNKNOWN_CODE
     assert record_referral(engine, reader.referral_code, 999_999, NOW) is ReferralAnswer.UNKNOWN_SUBSCRIBER
