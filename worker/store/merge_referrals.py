@@ -13,10 +13,11 @@ from sqlalchemy import Row, delete, exists, func, insert, select, update
 
 from worker.domain.milestone import RewardState
 from worker.domain.referral import ReferralReason, ReferralState
+from worker.store.earned_before import share_earned
 from worker.store.engine import Connection
 from worker.store.grants import read_grants, revoke
 from worker.store.known_keys import same_person
-from worker.store.milestones import EarnedReward, move_reward, note_recheck, rewards_of, void
+from worker.store.milestones import EarnedReward, drop_void, move_reward, note_recheck, rewards_of, void
 from worker.store.tables import referrals, subscribers
 
 #: Of several referrals of one person the one that is furthest counts, for it may have earned something; then the earliest.
@@ -39,8 +40,12 @@ def merge_rewards(connection: Connection, from_id: int, into_id: int, zone: str,
     reward_once(connection, same_person(connection, from_id) | same_person(connection, into_id), zone, now)
     own = {one.milestone_id: one for one in rewards_of(connection, [into_id])}
     for reward in rewards_of(connection, [from_id]):
-        if reward.state is not RewardState.VOID and reward.milestone_id not in own:
-            move_reward(connection, reward.id, into_id)
+        stands = own.get(reward.milestone_id)
+        if reward.state is RewardState.VOID or (stands is not None and stands.state is not RewardState.VOID):
+            continue
+        if stands is not None:
+            drop_void(connection, stands.id)
+        move_reward(connection, reward.id, into_id)
 
 
 def count_once(connection: Connection, person: Collection[int], now: datetime) -> Row[Any] | None:
@@ -72,6 +77,7 @@ def reward_once(connection: Connection, person: Collection[int], zone: str, now:
             void(connection, reward.id)
             _take_back(connection, reward, zone, now)
         earned.add(reward.milestone_id)
+    share_earned(connection, person, now)
 
 
 def _recorded_too_late(connection: Connection, ids: Collection[int]) -> Sequence[int]:

@@ -118,6 +118,12 @@ def void(connection: Connection, reward_id: int) -> None:
     )
 
 
+def drop_void(connection: Connection, reward_id: int) -> None:
+    """Another record of the same person brings this reward to the record that had it void."""
+    still = (referral_rewards.c.id == reward_id, referral_rewards.c.state == RewardState.VOID)
+    connection.execute(delete(referral_rewards).where(*still))
+
+
 def move_reward(connection: Connection, reward_id: int, subscriber_id: int) -> None:
     """The reward belongs to another record of the same person, which has none of that milestone."""
     connection.execute(

@@ -101,4 +101,4 @@ def test_months_that_were_approved_stay_when_the_other_record_still_waits(engine
         assert [one.revoked_at for one in read_grants(connection, both["b@example.org"].id)] == [None]
         states = [one.state for one in rewards_of(connection, [one.id for one in both.values()])]
         assert waiting_rewards(connection) == []
-    assert sorted(states) == ["granted", "void"]
+    assert [one for one in states if one != "void"] == ["granted"]
