@@ -149,6 +149,15 @@ def test_a_friend_from_where_the_referrer_was_seen_that_day_waits_for_review(eng
     assert found(engine, elsewhere).state == "verified"
 
 
+def test_of_two_links_the_first_being_ones_own_the_other_counts(engine, reader):
+    friend = make_friend(engine)
+    with writing(engine) as connection:
+        codes = [friend.referral_code, reader.referral_code]
+        assert credit_referrer(connection, codes[:1], friend.id, NOW) is ReferralAnswer.SELF
+        assert credit_referrer(connection, codes, friend.id, NOW) is ReferralAnswer.CONFIRMED
+    assert found(engine, friend).referrer_id == reader.id
+
+
 def test_an_unknown_code_or_subscriber_is_an_answer(engine, reader):
     assert record_referral(engine, "zzzzzzzz", reader.id, NOW) is ReferralAnswer.UNKNOWN_CODE
     assert record_referral(engine, reader.referral_code, 999_999, NOW) is ReferralAnswer.UNKNOWN_SUBSCRIBER
