@@ -240,3 +240,18 @@ def test_what_is_due_is_found_by_an_index_however_many_wait(sqlite_engine):
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
     assert any("ix_referrals_due" in step for step in plan)
     assert not [step for step in plan if step.startswith("SCAN") or "TEMP" in step]
+
+
+@pytest.mark.parametrize("suppressed", [False, True])
+@pytest.mark.parametrize(("days", "state"), [(2, "rejected"), (4, "verified")])
+def test_who_stayed_for_long_enough_counts_though_no_clock_ran_then(engine, reader, suppressed, days, state):
+    friend, left_at = make_friend(engine), NOW + timedelta(days=days)
+    with writing(engine) as connection:
+        bring(connection, reader, friend)
+    with writing(engine) as connection:
+        if suppressed:
+            make_suppression(connection, friend.address, "bounced", left_at)
+        else:
+            set_status(connection, friend.id, SubscriberStatus.UNSUBSCRIBED, left_at)
+    verify(engine, make_rules(days=3), NOW + timedelta(days=11))
+    assert found(engine, friend).state == state

@@ -35,10 +35,14 @@ _COLUMNS = (
 
 
 class Friend(NamedTuple):
-    """How a friend stands: `suppressed` is None for somebody who left and is on the way back."""
+    """How a friend stands: `suppressed` is None for somebody who left and is on the way back.
+
+    `gone_since`: when they left or were suppressed, the earlier of both; None where neither is so, or it is not known.
+    """
 
     status: SubscriberStatus
     suppressed: SuppressionReason | None
+    gone_since: datetime | None
 
 
 def add_referral(
@@ -173,14 +177,22 @@ def decide_referral(connection: Connection, found: Referral, state: ReferralStat
 def standing_of_friend(connection: Connection, referred_id: int) -> Friend:
     """How the friend of a referral stands now."""
     query = (
-        select(subscribers.c.status, suppressions.c.reason, returns.c.address_key)
+        select(
+            subscribers.c.status,
+            subscribers.c.unsubscribed_at,
+            suppressions.c.reason,
+            suppressions.c.suppressed_at,
+            returns.c.address_key,
+        )
         .outerjoin_from(subscribers, suppressions, suppressions.c.address_key == subscribers.c.address_key)
         .outerjoin(returns, returns.c.address_key == subscribers.c.address_key)
         .where(subscribers.c.id == referred_id)
     )
-    status, reason, coming_back = connection.execute(query).one()
+    status, left_at, reason, suppressed_at, coming_back = connection.execute(query).one()
     held = None if reason is None or coming_back is not None else SuppressionReason(reason)
-    return Friend(SubscriberStatus(status), held)
+    moments = [left_at if status == SubscriberStatus.UNSUBSCRIBED else None, suppressed_at if held else None]
+    since = min((at for at in moments if at is not None), default=None)
+    return Friend(SubscriberStatus(status), held, since)
 
 
 def reject_open(connection: Connection, referred_ids: Collection[int], reason: ReferralReason, now: datetime) -> int:
