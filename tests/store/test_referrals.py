@@ -149,13 +149,13 @@ def test_a_friend_from_where_the_referrer_was_seen_that_day_waits_for_review(eng
     assert found(engine, elsewhere).state == "verified"
 
 
-def test_the_network_is_forgotten_once_it_is_decided(engine, reader):
+def test_of_two_links_the_first_being_ones_own_the_other_counts(engine, reader):
     friend = make_friend(engine)
     with writing(engine) as connection:
-        credit_referrer(connection, [reader.referral_code], friend.id, NOW, network="a network")
-    verify(engine)
-    with reading(engine) as connection:
-        assert connection.execute(select(referrals.c.network)).scalar_one() is None
+        codes = [friend.referral_code, reader.referral_code]
+        assert credit_referrer(connection, codes[:1], friend.id, NOW) is ReferralAnswer.SELF
+        assert credit_referrer(connection, codes, friend.id, NOW) is ReferralAnswer.CONFIRMED
+    assert found(engine, friend).referrer_id == reader.id
 
 
 def test_an_unknown_code_or_subscriber_is_an_answer(engine, reader):
@@ -240,3 +240,18 @@ def test_what_is_due_is_found_by_an_index_however_many_wait(sqlite_engine):
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
     assert any("ix_referrals_due" in step for step in plan)
     assert not [step for step in plan if step.startswith("SCAN") or "TEMP" in step]
+
+
+@pytest.mark.parametrize("suppressed", [False, True])
+@pytest.mark.parametrize(("days", "state"), [(2, "rejected"), (4, "verified")])
+def test_who_stayed_for_long_enough_counts_though_no_clock_ran_then(engine, reader, suppressed, days, state):
+    friend, left_at = make_friend(engine), NOW + timedelta(days=days)
+    with writing(engine) as connection:
+        bring(connection, reader, friend)
+    with writing(engine) as connection:
+        if suppressed:
+            make_suppression(connection, friend.address, "bounced", left_at)
+        else:
+            set_status(connection, friend.id, SubscriberStatus.UNSUBSCRIBED, left_at)
+    verify(engine, make_rules(days=3), NOW + timedelta(days=11))
+    assert found(engine, friend).state == state

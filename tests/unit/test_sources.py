@@ -15,6 +15,7 @@ from worker.domain.segment import All, Converted, HasPlan, HasTag, ReferredAtLea
 from worker.domain.step_rules import StepRules
 from worker.domain.subscriber import Plan
 from worker.errors import SourceError
+from worker.sources.media import find_picture
 
 PUBLICATION = """\
 name = "T"
@@ -405,3 +406,21 @@ def test_an_issue_may_have_a_language_of_its_own(tmp_path):
         with pytest.raises(SourceError, match="language tag") as caught:
             issue(tmp_path, f"---\nid: a\ntitle: A\nlanguage: {wrong}\n---\nx\n")
         assert caught.value.line == 4
+
+
+def test_names_that_no_file_system_holds_are_merely_not_there(tmp_path):
+    with pytest.raises(SourceError, match="there is no such sequence"):
+        sources.read_steps(tmp_path, "x" * 300)
+    assert find_picture(tmp_path, f"{'é' * 190}.png") is None
+
+
+def test_front_matter_nested_without_end_is_told(tmp_path):
+    write(tmp_path, "content/issues/one.md", f"---\nid: one\ntitle: {'[' * 3_000}\n---\n")
+    with pytest.raises(SourceError, match=r"one\.md:2: the front matter"):
+        sources.read_issue(tmp_path, "one")
+
+
+def test_a_nul_is_told(tmp_path):
+    write(tmp_path, "content/publication.toml", PUBLICATION.replace('author = "A"', 'author = "A\\u0000"'))
+    with pytest.raises(SourceError, match=r"publication\.toml:2: author holds a NUL"):
+        sources.read_publication(tmp_path)

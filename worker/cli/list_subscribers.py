@@ -61,7 +61,10 @@ def import_list(
         raise UsageError(f"there is no file {file}")
     columns = read_mapping(mapping or [])
     name = "standard input" if str(file) == "-" else file.name
-    options = ImportOptions(dry_run, columns, consent.strip(), name, context.publication.slot.zone)
+    publication = context.publication
+    options = ImportOptions(
+        dry_run, columns, consent.strip(), name, publication.slot.zone, publication.referral.milestones
+    )
     target = None if dry_run else _refused_target(refused, file)
     with _source(file) as source, SpooledEnds() as ends, _settled_memory():
         report, written, first = _run(context, source, options, target, ends if as_json else None)

@@ -83,7 +83,9 @@ def clock(project: Project = HERE) -> None:
 @app.command(short_help="Run the web process: events, reader pages, dashboard.")
 def web(
     project: Project = HERE,
-    port: Annotated[int | None, typer.Option("--port", help="Instead of PORT or WEB_PORT.", envvar="PORT")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65_535, help="Instead of PORT or WEB_PORT.", envvar="PORT")
+    ] = None,
 ) -> None:
     """Run the web process: events in, unsubscribe pages, the queue dashboard."""
     from worker.web.server import serve
@@ -95,8 +97,8 @@ def web(
 
 @app.command(short_help="Run the local stand-in for SendGrid.")
 def mailroom(
-    port: Annotated[int, typer.Option("--port", help="0 takes any free one.")] = 8026,
-    latency: Annotated[float, typer.Option("--latency", help="Seconds before each answer.")] = 0.0,
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0 takes any free one.")] = 8026,
+    latency: Annotated[float, typer.Option("--latency", min=0, max=3_600, help="Seconds before each answer.")] = 0.0,
     keep: Annotated[
         Path | None, typer.Option("--keep", help="Folder for messages.jsonl; without it, they are only counted.")
     ] = None,

@@ -12,6 +12,7 @@ import typer
 
 from worker.cli.shape import (
     HERE,
+    MOST_ID,
     AsJson,
     Project,
     agree,
@@ -49,7 +50,9 @@ _LEAVE = "leave"
 @app.command(short_help="Decide what nobody could settle.")
 def reconcile(
     slug: Annotated[str, typer.Argument(metavar="SLUG", help="An issue's slug or id, a mailing's key, or its number.")],
-    batch: Annotated[list[int] | None, typer.Option("--batch", help="Decide this batch; may be repeated.")] = None,
+    batch: Annotated[
+        list[int] | None, typer.Option("--batch", min=1, max=MOST_ID, help="Decide this batch; may be repeated.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Decide every batch that allows the verdict.")] = False,
     verdict: Annotated[
         Verdict | None,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.table import Table
 
-from worker.cli.shape import HERE, AsJson, Project, app, open_context, print_json, say, short, show, table
+from worker.cli.shape import HERE, MOST_ID, AsJson, Project, app, open_context, print_json, say, short, show, table
 from worker.domain.milestone import Reward
+from worker.domain.referral import Referral
 from worker.domain.subscriber import first_name
-from worker.errors import UsageError
+from worker.errors import BroadsheetError, UsageError
 from worker.render.links import referral_path
+from worker.render.merge import shown_name
 from worker.store.engine import reading
 from worker.store.milestones import EarnedReward, waiting_rewards
 from worker.store.referral_reports import ReferralLine, referrals_by, referrals_in_review, top_referrers
@@ -28,6 +31,8 @@ from worker.usecases.review_referral import accept_referral, reject_referral
 
 referrals = typer.Typer(help="Who brought whom, and what it earned.", no_args_is_help=True)
 app.add_typer(referrals, name="referrals")
+
+_Done = TypeVar("_Done")
 
 
 @referrals.command("top", short_help="Who brought most friends, without names unless asked.")
@@ -43,7 +48,7 @@ def top(
         found = top_referrers(connection, limit)
     lines: list[dict[str, Any]] = [
         {
-            "reader": (first_name(one.name) if one.is_named else "") or "a reader",
+            "reader": (shown_name(first_name(one.name)) if one.is_named else "") or "a reader",
             "friends": one.verified,
             "pending": one.pending,
             "review": one.review,
@@ -101,10 +106,12 @@ def show_one(
 @referrals.command("review", short_help="What waits for a look; accept or reject it.")
 def review(
     accept: Annotated[
-        list[int] | None, typer.Option("--accept", metavar="ID", help="It counts. May be given several times.")
+        list[int] | None,
+        typer.Option("--accept", min=1, max=MOST_ID, metavar="ID", help="It counts. May be given several times."),
     ] = None,
     reject: Annotated[
-        list[int] | None, typer.Option("--reject", metavar="ID", help="It does not count; nobody is told.")
+        list[int] | None,
+        typer.Option("--reject", min=1, max=MOST_ID, metavar="ID", help="It does not count; nobody is told."),
     ] = None,
     project: Project = HERE,
     as_json: AsJson = False,
@@ -119,16 +126,18 @@ def review(
     context = open_context(project)
     publication, now = context.publication, datetime.now(UTC)
     zone = publication.slot.zone
-    done = [accept_referral(context.engine, one, publication.referral, zone, now) for one in accepted]
-    done += [reject_referral(context.engine, one, now) for one in rejected]
+    acts = [partial(accept_referral, context.engine, one, publication.referral, zone, now) for one in accepted]
+    acts += [partial(reject_referral, context.engine, one, now) for one in rejected]
+    done, wrong = _one_by_one(acts, None if as_json else _tell_decided)
     with reading(context.engine) as connection:
         waiting = referrals_in_review(connection)
     if as_json:
         decided = [{"id": one.id, "state": one.state.value, "reason": one.reason} for one in done]
         print_json({"decided": decided, "waiting": [plain_line(one) for one in waiting]})
+    if wrong is not None:
+        raise wrong
+    if as_json:
         return
-    for one in done:
-        say(f"{one.id}: {one.state}{f' ({one.reason})' if one.reason else ''}")
     if waiting:
         show(_lines(waiting, zone, with_referrer=True))
     else:
@@ -138,24 +147,26 @@ def review(
 @referrals.command("approve", short_help="Rewards that wait for your word; grant them.")
 def approve(
     numbers: Annotated[
-        list[int] | None, typer.Argument(metavar="[ID]...", help="Which; without one, lists them.")
+        list[int] | None, typer.Argument(min=1, max=MOST_ID, metavar="[ID]...", help="Which; without one, lists them.")
     ] = None,
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Grant milestones with `approval = "manual"`. Paid months are added at once, and the milestone's mail goes."""
     context = open_context(project)
-    zone = context.publication.slot.zone
-    granted = [approve_reward(context.engine, one, zone, datetime.now(UTC)) for one in numbers or []]
+    rules, zone = context.publication.referral, context.publication.slot.zone
+    acts = [partial(approve_reward, context.engine, one, rules, zone, datetime.now(UTC)) for one in numbers or []]
+    granted, wrong = _one_by_one(acts, None if as_json else _tell_granted)
     with reading(context.engine) as connection:
         waiting = waiting_rewards(connection)
         whose = {one.id: here.address for one in waiting if (here := by_id(connection, one.subscriber_id))}
     if as_json:
         listed = [_plain_reward(one) | {"id": one.id, "address": whose.get(one.id, "")} for one in waiting]
         print_json({"granted": [one.id for one in granted], "waiting": listed})
+    if wrong is not None:
+        raise wrong
+    if as_json:
         return
-    for one in granted:
-        say(f"{one.id}: {one.name} is granted.")
     if not waiting:
         say("Nothing waits for approval.")
         return
@@ -181,6 +192,29 @@ def export(
         print_json({"rows": rows, "file": out})
     else:
         say(f"{rows:,} rows are in {out}.")
+
+
+def _one_by_one(
+    acts: Sequence[Callable[[], _Done]], tell: Callable[[_Done], None] | None
+) -> tuple[list[_Done], BroadsheetError | None]:
+    """Do them in turn, telling each as it is done, up to the first that cannot be; that one's error is for the end."""
+    done: list[_Done] = []
+    for act in acts:
+        try:
+            done.append(act())
+        except BroadsheetError as wrong:
+            return done, wrong
+        if tell is not None:
+            tell(done[-1])
+    return done, None
+
+
+def _tell_decided(one: Referral) -> None:
+    say(f"{one.id}: {one.state}{f' ({one.reason})' if one.reason else ''}")
+
+
+def _tell_granted(one: EarnedReward) -> None:
+    say(f"{one.id}: {one.name} is granted.")
 
 
 def _lines(lines: Sequence[ReferralLine], zone: str, *, with_referrer: bool = False) -> Table:

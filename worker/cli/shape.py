@@ -26,6 +26,8 @@ from worker.queue.hints import enqueue_hints, fresh_window
 from worker.store.schema import migrate, require_current
 from worker.usecases.due import Due
 
+MOST_ID = 2**63 - 1  # what either database can number
+
 #: In the order a newcomer meets them: the demo, writing, sending, watching, the list, the machine room.
 ORDER = (
     *(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from worker.cli.list_subscribers import subscribers
-from worker.cli.shape import HERE, AsJson, Project, local, open_context, print_json, say, short, show, table
+from worker.cli.shape import HERE, MOST_ID, AsJson, Project, local, open_context, print_json, say, short, show, table
 from worker.domain.plan import Grant, PlanState, Span, lay_out
 from worker.errors import UsageError
 from worker.store.engine import reading_steadily
@@ -66,7 +66,9 @@ def revoke(
     address: Address,
     number: Annotated[
         int | None,
-        typer.Option("--grant", metavar="ID", help="Which one, where they have several (`plans` shows them)."),
+        typer.Option(
+            "--grant", min=1, max=MOST_ID, metavar="ID", help="Which one, where they have several (`plans` shows them)."
+        ),
     ] = None,
     project: Project = HERE,
     as_json: AsJson = False,

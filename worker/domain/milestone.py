@@ -22,7 +22,7 @@ class RewardState(StrEnum):
 
     GRANTED = "granted"
     WAITING = "waiting"  # for approval
-    VOID = "void"  # of a record that was merged: its person has this reward once, by the other record
+    VOID = "void"  # its person has this reward once, by another record of theirs
 
 
 @dataclass(frozen=True, slots=True)

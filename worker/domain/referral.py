@@ -103,16 +103,17 @@ _WHY_NOT = {
 
 
 def when_due(
-    status: SubscriberStatus, suppressed: SuppressionReason | None, suspicion: str
+    status: SubscriberStatus, suppressed: SuppressionReason | None, suspicion: str, *, stayed: bool = False
 ) -> tuple[ReferralState, str]:
     """What becomes of a referral whose friend confirmed long enough ago, by how the friend stands now.
 
-    `suppressed` is None too for somebody who left and is on the way back: they said yes again.
+    `suppressed` is None too for somebody who left and is on the way back: they said yes again. `stayed`: whatever they
+    are now, they became it only after they had stayed for long enough, while no clock ran.
     """
     if status is SubscriberStatus.ERASED:
         return ReferralState.REJECTED, ReferralReason.ERASED
-    if suppressed is not None:
+    if suppressed is not None and not stayed:
         return ReferralState.REJECTED, _WHY_NOT.get(suppressed, ReferralReason.SUPPRESSED)
-    if status is not SubscriberStatus.CONFIRMED:
+    if status is not SubscriberStatus.CONFIRMED and not stayed:
         return ReferralState.REJECTED, ReferralReason.LEFT
     return (ReferralState.REVIEW, suspicion) if suspicion else (ReferralState.VERIFIED, "")

@@ -185,7 +185,7 @@ def _parse(source: object, zone: str, left: list[int]) -> Rule:
             return HasPlan(Plan(value))
         case "plan", _:
             raise ValueError(f'plan is "free" or "paid", not {value!r}')
-        case "tag", str() if value.strip():
+        case "tag", str() if value.strip() and "\0" not in value:
             return HasTag(value.strip())
         case "joined_before", _:
             return JoinedBefore(_day(word, value), zone)

@@ -52,7 +52,10 @@ class Toml:
         text, file = read_text(project, path)
         try:
             return cls(file, text, tomllib.loads(_NO_SECONDS.sub(r"\1:00", text)))
-        except tomllib.TOMLDecodeError as wrong:
+        except (
+            ValueError,
+            RecursionError,
+        ) as wrong:  # more than a TOMLDecodeError: a number of thousands of digits, [[[[...
             found = re.search(r"\(at line (\d+)", str(wrong))
             what = re.sub(r" \(at .*\)$", "", str(wrong))
             line = int(found[1]) if found else None
@@ -89,6 +92,8 @@ class Toml:
             raise SourceError(f"{name} is missing", file=self.file, fix=f'add {key} = "..."')
         if not isinstance(value, str) or (default is None and not value.strip()):
             raise self.wrong(name, f"must be text, not {value!r}", f'write {key} = "..."')
+        if "\0" in value:  # which neither a file's name nor PostgreSQL can hold
+            raise self.wrong(name, f"holds a NUL: {value!r}", "take \\u0000 out")
         return value.strip()
 
     def url(self, key: str, default: str | None = None, within: str = "") -> str:

@@ -117,6 +117,10 @@ def _mapping(source: str, file: str) -> tuple[dict[str, Value], dict[str, int], 
             line=mark.line + 2 if mark else 1,
             fix='put text that holds a colon or begins with a sign in quotes: title: "Why: a story"',
         ) from None
+    except RecursionError:
+        raise SourceError(
+            "the front matter is nested too deep", file=file, line=2, fix="write plain text there"
+        ) from None
     if node is None:
         return {}, {}, {}
     if not isinstance(node, yaml.MappingNode):

@@ -7,6 +7,9 @@ import re
 from pathlib import Path
 
 _KINDS = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".gif": "image/gif"}
+_LONGEST = (
+    255  # bytes of a file's name, on every usual file system; a longer one is an error there, and not merely missing
+)
 _PLAIN = re.compile(r"[\w][\w .()+-]{0,200}")
 
 
@@ -14,7 +17,13 @@ def find_picture(project: Path, name: str) -> tuple[Path, str] | None:
     """A picture's file and media type by its file name; None for what is no picture there, or no plain name."""
     kind = _KINDS.get(Path(name).suffix.lower())
     path = project / "content" / "media" / name
-    if kind is None or not _PLAIN.fullmatch(name) or ".." in name or not path.is_file():
+    if (
+        kind is None
+        or not _PLAIN.fullmatch(name)
+        or ".." in name
+        or len(name.encode()) > _LONGEST
+        or not path.is_file()
+    ):
         return None
     if not path.resolve().is_relative_to((project / "content").resolve()):
         return None  # a link that leads out of the project

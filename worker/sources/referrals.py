@@ -37,8 +37,11 @@ def read_referral_rules(source: Toml, project: Path) -> ReferralRules:
 def reward_file(project: Path, name: str) -> Path | None:
     """The file of that name in content/rewards/, if there is one; nothing outside that folder."""
     folder = (project / "content" / FOLDER).resolve()
-    path = (folder / name).resolve()
-    return path if path.is_relative_to(folder) and path.is_file() else None
+    try:
+        path = (folder / name).resolve()
+        return path if path.is_relative_to(folder) and path.is_file() else None
+    except (OSError, RuntimeError, ValueError):  # longer than a name can be, links in a circle, a NUL
+        return None
 
 
 def _number(source: Toml, table: Mapping[str, Any], key: str, usual: int, least: int, most: int) -> int:
@@ -102,7 +105,7 @@ def _milestone(place: _Place, table: Mapping[str, Any], project: Path) -> Milest
     if not isinstance(friends, int) or isinstance(friends, bool) or not 1 <= friends <= 1_000_000:
         raise place.wrong("friends", f"must be a whole number above 0, not {friends!r}", "write friends = 3")
     approval = table.get("approval", Approval.AUTOMATIC.value)
-    if approval not in set(Approval):
+    if not isinstance(approval, str) or approval not in set(Approval):
         raise place.wrong(
             "approval", f"is none of {', '.join(Approval)}: {approval!r}", 'write approval = "manual", or leave it out'
         )
@@ -134,7 +137,7 @@ def _reward(place: _Place, table: Mapping[str, Any], project: Path) -> Reward:
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_MONTHS:
             raise place.wrong(key, f"must be a whole number from 1 to {MOST_MONTHS}, not {value!r}", "write months = 1")
         return Reward(months=value)
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise place.wrong(key, f"must be text, not {value!r}", f'write {key} = "..."')
     value = value.strip()
     if key == "file" and reward_file(project, value) is None:

@@ -18,6 +18,9 @@ from worker.sources.publication import read_publication
 _RULES = ("only_if", "stop_if")
 # A step's own hour is in `when`, and who gets it follows from what it counts from, and from its rules.
 _KEYS = ISSUE_KEYS - {"local_hour", "audience"} | {"when", *_RULES}
+_LONGEST = (
+    255  # bytes of a folder's name, on every usual file system; a longer one is an error there, and not merely missing
+)
 _GONE = ("anchor", "days", "at")
 
 
@@ -31,7 +34,7 @@ def read_steps(project: Path, sequence: str) -> list[Step]:
     """Every step of a sequence. SourceError where one cannot be read, two have one id, or they count from different things."""
     folder = project / "content" / "sequences" / sequence
     name = f"content/sequences/{sequence}"
-    if not re.fullmatch(r"[A-Za-z0-9][\w-]*", sequence) or not folder.is_dir():
+    if not re.fullmatch(r"[A-Za-z0-9][\w-]*", sequence) or len(sequence.encode()) > _LONGEST or not folder.is_dir():
         raise SourceError(
             "there is no such sequence", file=name, fix=f"make the folder {name} with one .md file a step"
         )

@@ -68,6 +68,12 @@ def person_hash(connection: Connection) -> AddressHash | None:
     return None
 
 
+def person_hash_if_known(connection: Connection) -> AddressHash | None:
+    """The same, and None too where the secret is another one."""
+    known = _known(connection)
+    return known if known is not None and is_made_here(connection, known.check) else None
+
+
 def erased_among(
     connection: Connection, address_keys: Collection[str], *, strict: bool, unless_here: bool = False
 ) -> dict[str, str]:

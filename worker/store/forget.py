@@ -26,6 +26,7 @@ from worker.store.known_keys import remember_keys
 from worker.store.ledger.erase import erase_from_ledger, mailed_under, wait_for_planning
 from worker.store.ledger.owed_to import owned
 from worker.store.referrals import reject_open
+from worker.store.referrers import forget_networks_of
 from worker.store.signups import typed_by
 from worker.store.suppressions import suppress
 from worker.store.tables import (
@@ -33,7 +34,6 @@ from worker.store.tables import (
     grants,
     launch_mutes,
     named_referrers,
-    reader_networks,
     referral_rechecks,
     returns,
     signups,
@@ -104,7 +104,8 @@ def _know_again(
     """A person counts once as a friend, and earns a reward once, whatever becomes of their records."""
     people = {*subscriber_ids} if into is None else {*subscriber_ids, into}
     remember_keys(connection, [key for key in keys if key and not is_hash(key)], people, hashed)
-    for table in (named_referrers, reader_networks, referral_rechecks):
+    forget_networks_of(connection, subscriber_ids)
+    for table in (named_referrers, referral_rechecks):
         connection.execute(delete(table).where(table.c.subscriber_id.in_(sorted(subscriber_ids))))
 
 

@@ -191,6 +191,20 @@ def hold(connection: Connection, subscriber_id: int) -> bool:
     return _hold(connection, subscriber_id) is not None
 
 
+def hold_each(connection: Connection, subscriber_ids: Collection[int]) -> frozenset[int]:
+    """The same for many; returns those who are neither erased nor unknown."""
+    statement = (
+        update(subscribers)
+        .where(
+            among(connection, subscribers.c.id, sorted(subscriber_ids)),
+            subscribers.c.status != SubscriberStatus.ERASED,
+        )
+        .values(status=subscribers.c.status)
+        .returning(subscribers.c.id)
+    )
+    return frozenset(connection.execute(statement).scalars()) if subscriber_ids else frozenset()
+
+
 def _hold(connection: Connection, subscriber_id: int) -> Row[Any] | None:
     statement = (
         update(subscribers)

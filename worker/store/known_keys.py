@@ -6,7 +6,8 @@ that the other has now, or had before it got another address, was merged or eras
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,7 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from worker.domain.address import referral_key_of
 from worker.domain.erasure import AddressHash
 from worker.store.engine import Connection
-from worker.store.erased import person_hash
+from worker.store.erased import person_hash, person_hash_if_known
+from worker.store.rows import among
 from worker.store.tables import known_keys, subscribers
 
 
@@ -38,6 +40,24 @@ def person_key(connection: Connection, subscriber_id: int, referral_key: str | N
     if hashed is None or not referral_key:
         return f"unhashed:{subscriber_id}"
     return hashed.person(referral_key)
+
+
+def known_before(connection: Connection, news: Mapping[int, str]) -> list[int]:
+    """Of new records, id -> address key, those whose person has, or had, another record. A few looks for a thousand.
+
+    Where no secret is known, or not the one that people are known by, records that ended are not among them.
+    """
+    spellings = {one: referral_key_of(key) for one, key in news.items()}
+    spelled = select(subscribers.c.referral_key).where(
+        among(connection, subscribers.c.referral_key, sorted({*spellings.values()}))
+    )
+    known = {key for key, times in Counter(connection.execute(spelled).scalars()).items() if times > 1}
+    hashed = person_hash_if_known(connection)
+    if hashed is not None:
+        names = {hashed.person(key): key for key in spellings.values()}
+        former = select(known_keys.c.key).where(among(connection, known_keys.c.key, sorted(names)))
+        known |= {names[key] for key in connection.execute(former).scalars()}
+    return sorted(one for one, key in spellings.items() if key in known)
 
 
 def same_person(connection: Connection, subscriber_id: int) -> frozenset[int]:

@@ -99,12 +99,12 @@ def waiting_rewards(connection: Connection) -> list[EarnedReward]:
     return [_reward(row) for row in connection.execute(query)]
 
 
-def approve(connection: Connection, reward_id: int, now: datetime) -> EarnedReward | None:
-    """Grant what waits; None where it does not."""
+def approve(connection: Connection, reward: EarnedReward, now: datetime) -> EarnedReward | None:
+    """Grant what waits, by the name and with the reward it is given here; None where it does not wait."""
     statement = (
         update(referral_rewards)
-        .where(referral_rewards.c.id == reward_id, referral_rewards.c.state == RewardState.WAITING)
-        .values(state=RewardState.GRANTED, granted_at=now)
+        .where(referral_rewards.c.id == reward.id, referral_rewards.c.state == RewardState.WAITING)
+        .values(state=RewardState.GRANTED, granted_at=now, name=reward.name, reward=write_reward(reward.reward))
         .returning(referral_rewards)
     )
     row = connection.execute(statement).first()
@@ -116,6 +116,12 @@ def void(connection: Connection, reward_id: int) -> None:
     connection.execute(
         update(referral_rewards).where(referral_rewards.c.id == reward_id).values(state=RewardState.VOID)
     )
+
+
+def drop_void(connection: Connection, reward_id: int) -> None:
+    """Another record of the same person brings this reward to the record that had it void."""
+    still = (referral_rewards.c.id == reward_id, referral_rewards.c.state == RewardState.VOID)
+    connection.execute(delete(referral_rewards).where(*still))
 
 
 def move_reward(connection: Connection, reward_id: int, subscriber_id: int) -> None:

@@ -19,6 +19,7 @@ from worker.domain.address import address_key, referral_key_of
 from worker.domain.referral_code import ALPHABET, draw_code
 from worker.domain.subscriber import Plan, SubscriberStatus, Wants, cut_name
 from worker.domain.suppression import OPT_OUTS, SuppressionReason
+from worker.store.earned_before import share_with_new
 from worker.store.engine import Connection
 from worker.store.instants import to_millis
 from worker.store.rows import among, encode_rows, rows_source, statement
@@ -113,6 +114,7 @@ def insert_subscribers(
     rows = [{"place": place, **_row(key, by_key[key], key in opted_out)} for place, key in enumerate(ordered)]
     ids = _insert_with_codes(connection, rows, [by_key[row["address_key"]].referral_code for row in rows], draw)
     add_tags(connection, [(ids[key], tag) for key in ids for tag in by_key[key].tags])
+    share_with_new(connection, {key: (ids[key], by_key[key].joined_at) for key in ids})
     return frozenset(ids)
 
 

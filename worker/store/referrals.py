@@ -18,6 +18,7 @@ from worker.domain.subscriber import SubscriberStatus
 from worker.domain.suppression import SuppressionReason
 from worker.store.engine import Connection
 from worker.store.known_keys import person_key
+from worker.store.rows import among
 from worker.store.tables import referrals, returns, subscribers, suppressions
 
 _OPEN = (ReferralState.PENDING, ReferralState.REVIEW)
@@ -34,10 +35,14 @@ _COLUMNS = (
 
 
 class Friend(NamedTuple):
-    """How a friend stands: `suppressed` is None for somebody who left and is on the way back."""
+    """How a friend stands: `suppressed` is None for somebody who left and is on the way back.
+
+    `gone_since`: when they left or were suppressed, the earlier of both; None where neither is so, or it is not known.
+    """
 
     status: SubscriberStatus
     suppressed: SuppressionReason | None
+    gone_since: datetime | None
 
 
 def add_referral(
@@ -111,8 +116,21 @@ def count_verified(connection: Connection, referrer_id: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def count_verified_each(connection: Connection, referrer_ids: Collection[int]) -> dict[int, int]:
+    """The same for many; nobody without any is among them."""
+    query = (
+        select(referrals.c.referrer_id, func.count())
+        .where(
+            among(connection, referrals.c.referrer_id, sorted(referrer_ids)),
+            referrals.c.state == ReferralState.VERIFIED,
+        )
+        .group_by(referrals.c.referrer_id)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)} if referrer_ids else {}
+
+
 def count_from_network(connection: Connection, network: str, since: datetime) -> int:
-    """How many were recorded from this network (a hash) after `since`, whoever brought them."""
+    """How many were recorded from this network (a hash) after `since`, whoever brought them and whatever became of it."""
     query = select(func.count()).where(referrals.c.network == network, referrals.c.recorded_at > since)
     return int(connection.execute(query).scalar_one())
 
@@ -151,7 +169,7 @@ def decide_referral(connection: Connection, found: Referral, state: ReferralStat
             referrals.c.referrer_id == found.referrer_id,
             referrals.c.referred_id == found.referred_id,
         )
-        .values(state=state, reason=reason, decided_at=now, network=None)
+        .values(state=state, reason=reason, decided_at=now)
     )
     return connection.execute(statement).rowcount == 1
 
@@ -159,14 +177,22 @@ def decide_referral(connection: Connection, found: Referral, state: ReferralStat
 def standing_of_friend(connection: Connection, referred_id: int) -> Friend:
     """How the friend of a referral stands now."""
     query = (
-        select(subscribers.c.status, suppressions.c.reason, returns.c.address_key)
+        select(
+            subscribers.c.status,
+            subscribers.c.unsubscribed_at,
+            suppressions.c.reason,
+            suppressions.c.suppressed_at,
+            returns.c.address_key,
+        )
         .outerjoin_from(subscribers, suppressions, suppressions.c.address_key == subscribers.c.address_key)
         .outerjoin(returns, returns.c.address_key == subscribers.c.address_key)
         .where(subscribers.c.id == referred_id)
     )
-    status, reason, coming_back = connection.execute(query).one()
+    status, left_at, reason, suppressed_at, coming_back = connection.execute(query).one()
     held = None if reason is None or coming_back is not None else SuppressionReason(reason)
-    return Friend(SubscriberStatus(status), held)
+    moments = [left_at if status == SubscriberStatus.UNSUBSCRIBED else None, suppressed_at if held else None]
+    since = min((at for at in moments if at is not None), default=None)
+    return Friend(SubscriberStatus(status), held, since)
 
 
 def reject_open(connection: Connection, referred_ids: Collection[int], reason: ReferralReason, now: datetime) -> int:
@@ -174,7 +200,7 @@ def reject_open(connection: Connection, referred_ids: Collection[int], reason: R
     statement = (
         update(referrals)
         .where(referrals.c.referred_id.in_(sorted(referred_ids)), referrals.c.state.in_(_OPEN))
-        .values(state=ReferralState.REJECTED, reason=reason, decided_at=now, network=None)
+        .values(state=ReferralState.REJECTED, reason=reason, decided_at=now)
     )
     return connection.execute(statement).rowcount
 

@@ -5,17 +5,18 @@ A network is known by a keyed hash of it and the day, so yesterday's tells nothi
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, delete, exists, select
+from sqlalchemy import ColumnElement, Table, delete, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.domain.subscriber import Subscriber, SubscriberStatus
 from worker.store.consent import surviving
 from worker.store.engine import Connection
 from worker.store.subscribers import by_referral_code
-from worker.store.tables import named_referrers, reader_networks
+from worker.store.tables import named_referrers, reader_networks, referrals, signups
 
 
 def referrer_by_code(connection: Connection, code: str) -> Subscriber | None:
@@ -53,9 +54,32 @@ def was_seen_in(connection: Connection, subscriber_id: int, network: str) -> boo
     return bool(network) and bool(connection.execute(select(seen)).scalar_one())
 
 
+def networks_are_left(connection: Connection, before: datetime) -> bool:
+    """Whether anything of before then is there for `forget_networks`: three looks at indexes, or at next to nothing."""
+    return bool(connection.execute(select(or_(*(exists().where(*one) for one in _old(before).values())))).scalar_one())
+
+
 def forget_networks(connection: Connection, before: datetime) -> int:
-    """Remove what was seen before then; how many rows."""
-    return connection.execute(delete(reader_networks).where(reader_networks.c.seen_at < before)).rowcount
+    """Remove in which networks anybody was seen, or signed up, before then, whatever became of it; how many rows."""
+    old = _old(before)
+    forgotten = connection.execute(delete(reader_networks).where(*old[reader_networks])).rowcount
+    forgotten += connection.execute(update(referrals).where(*old[referrals]).values(network=None)).rowcount
+    return forgotten + connection.execute(update(signups).where(*old[signups]).values(network="")).rowcount
+
+
+def forget_networks_of(connection: Connection, subscriber_ids: Collection[int]) -> None:
+    """The same for these readers, at once."""
+    ids = sorted(subscriber_ids)
+    connection.execute(delete(reader_networks).where(reader_networks.c.subscriber_id.in_(ids)))
+    connection.execute(update(referrals).where(referrals.c.referred_id.in_(ids)).values(network=None))
+
+
+def _old(before: datetime) -> dict[Table, tuple[ColumnElement[bool], ...]]:
+    return {
+        reader_networks: (reader_networks.c.seen_at < before,),
+        referrals: (referrals.c.network.is_not(None), referrals.c.recorded_at < before),
+        signups: (signups.c.network != "", signups.c.asked_at < before),
+    }
 
 
 def _insert(connection: Connection, table: Table) -> Any:

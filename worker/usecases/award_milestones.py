@@ -6,6 +6,7 @@ from datetime import datetime
 
 from worker.domain.milestone import Approval, Milestone, ReferralRules, Reward, RewardState, next_milestone, reached
 from worker.domain.trigger import Trigger
+from worker.store.earned_before import share_earned
 from worker.store.engine import Connection
 from worker.store.grants import NewGrant, give
 from worker.store.known_keys import same_person
@@ -32,13 +33,15 @@ def award_milestones(
     friends = count_verified(connection, referrer_id)
     earned = earned_among(connection, [referrer_id])
     new = reached(rules.milestones, friends, earned)
-    if new:  # seldom, and only then it matters who they were before
-        earned |= earned_among(connection, same_person(connection, referrer_id))
+    person = same_person(connection, referrer_id) if new else frozenset[int]()  # seldom it matters who they were before
+    if new:
+        earned |= earned_among(connection, person)
         new = [one for one in new if one.id not in earned]
     for milestone in new:
         state = _STATES[milestone.approval]
         if reach(connection, referrer_id, milestone, state, now) and state is RewardState.GRANTED:
             fulfil(connection, referrer_id, milestone.id, milestone.reward, zone, now)
+    share_earned(connection, person, now)
     ahead = next_milestone(rules.milestones, friends, earned)
     if a_friend_came and ahead is not None and ahead.friends == friends + 1:
         note_trigger(connection, Trigger.ALMOST, referrer_id, now, ahead.id)

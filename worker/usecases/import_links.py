@@ -1,4 +1,4 @@
-"""After a list of our own was imported: who brought whom, and which records were merged. A second pass over the file.
+"""After a list of our own was imported: what was reached, who brought whom, which records were merged. Two more passes.
 
 Only then is everybody here whom a row can name. It links by address, so a code that was drawn anew misleads nobody.
 """
@@ -6,12 +6,16 @@ Only then is everybody here whom a row can name. It links by address, so a code 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from worker.domain.address import address_key
+from worker.domain.milestone import Milestone
 from worker.store.engine import Connection, Engine, write
+from worker.store.grants import hold_each
+from worker.store.referrals import count_verified_each
 from worker.store.restore import Referred, add_known_keys, add_milestones, add_referred, ids_of, merge_into
 from worker.usecases.import_rows import RowKind, SubscriberRow
 from worker.usecases.read_list import open_list
@@ -19,20 +23,44 @@ from worker.usecases.read_list import open_list
 CHUNK = 500  # rows in one transaction: each names up to three people
 
 
-def import_links(engine: Engine, path: Path, mapping: Mapping[str, str] | None = None) -> None:
-    """Write the links of every row that has some. What is known here stays; repeating it changes nothing."""
+def import_links(
+    engine: Engine,
+    path: Path,
+    now: datetime,
+    mapping: Mapping[str, str] | None = None,
+    milestones: Sequence[Milestone] = (),
+) -> None:
+    """Write the links of every row that has some. What is known here stays; repeating it changes nothing.
+
+    Nobody earns anything by it, whenever a tick looks: what the file says was reached is written before any friend is, and
+    what friends of the file reach by `milestones`, the publication's, is noted as given elsewhere, together with them.
+    """
+    for one in (partial(_remember, now=now), partial(_link, milestones=milestones, now=now)):
+        for chunk in _chunks(path, mapping):
+            write(engine, partial(one, rows=chunk))
+
+
+def _chunks(path: Path, mapping: Mapping[str, str] | None) -> Iterator[list[SubscriberRow]]:
     with open_list(path, mapping) as opened:
         rows = (row for row in opened.rows() if isinstance(row, SubscriberRow) and row.links)
-        for chunk in _chunks(rows):
-            write(engine, lambda connection, chunk=chunk: _link(connection, chunk))  # type: ignore[misc]
+        while chunk := list(islice(rows, CHUNK)):
+            yield chunk
 
 
-def _chunks(rows: Iterator[SubscriberRow]) -> Iterator[list[SubscriberRow]]:
-    while chunk := list(islice(rows, CHUNK)):
-        yield chunk
+def _remember(connection: Connection, rows: Sequence[SubscriberRow], now: datetime) -> None:
+    """What each of them reached elsewhere, and was known under."""
+    told = [(row, links) for row in rows if (links := row.links) and (links.milestones or links.known_keys)]
+    ids = ids_of(connection, {_own(row) for row, _ in told})
+    for row, links in told:
+        if (own := ids.get(_own(row))) is not None:
+            add_milestones(connection, own, links.milestones, links.referred_at or now)
+            add_known_keys(connection, own, links.known_keys)
 
 
-def _link(connection: Connection, rows: Sequence[SubscriberRow]) -> None:
+def _link(
+    connection: Connection, rows: Sequence[SubscriberRow], milestones: Sequence[Milestone], now: datetime
+) -> None:
+    """Who brought whom, and whom each was merged into."""
     named = {name for row in rows for name in _names(row)}
     ids = ids_of(connection, named)
     referred = []
@@ -44,11 +72,15 @@ def _link(connection: Connection, rows: Sequence[SubscriberRow]) -> None:
         if referrer is not None and referrer != own and links.referred_at is not None:
             moments = (links.referred_at, links.referral_confirmed_at)
             referred.append(Referred(own, referrer, *moments, links.referral_state, links.referral_reason))
-        add_milestones(connection, own, links.milestones, links.referred_at or datetime.now(UTC))
-        add_known_keys(connection, own, links.known_keys)
         if target is not None:
             merge_into(connection, own, target)
+    held = hold_each(connection, {one.referrer_id for one in referred}) if milestones else frozenset[int]()
+    before = count_verified_each(connection, held)
     add_referred(connection, referred)
+    for referrer_id, friends in sorted(count_verified_each(connection, held).items()):
+        had = before.get(referrer_id, 0)
+        passed = [one.id for one in milestones if had < one.friends <= friends]
+        add_milestones(connection, referrer_id, passed, now)
 
 
 def _names(row: SubscriberRow) -> Iterator[str]:

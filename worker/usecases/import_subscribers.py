@@ -7,13 +7,14 @@ does the same to a copy of those it is about, so it says what the real one will 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from worker.domain.erasure import is_hash
+from worker.domain.milestone import Milestone
 from worker.domain.subscriber import SubscriberStatus
 from worker.errors import SourceError
 from worker.store.engine import Engine, reading, write, writing
@@ -39,7 +40,8 @@ class ImportOptions:
     """What the author says about the file. `consent`: how they know that people of whom it says nothing have agreed.
 
     `mapping`: column as written -> field (import_formats/plain.py). `name`: the file's, where the path's is not it.
-    `zone`: the publication's, with whose days paid time ends.
+    `zone`: the publication's, with whose days paid time ends. `milestones`: the publication's, which friends of the file
+    reach without earning anything.
     """
 
     dry_run: bool = False
@@ -47,6 +49,7 @@ class ImportOptions:
     consent: str = ""
     name: str = ""
     zone: str = "UTC"
+    milestones: Sequence[Milestone] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ def import_subscribers(
                 on_progress(sum(counts[end] for end in RowEnd), opened.bytes_read() / max(opened.size, 1))
         form = opened.form
     if counts.pop("links", 0) and not options.dry_run:
-        import_links(engine, path, options.mapping)
+        import_links(engine, path, now, options.mapping, options.milestones)
     return ImportReport(form, **counts)
 
 

@@ -38,13 +38,12 @@ def look_at_friends(engine: Engine, subscriber_id: int, rules: ReferralRules) ->
         if reader is None or reader.status is SubscriberStatus.ERASED:
             return None
         count = count_verified(connection, reader.id)
-        earned = [
-            one for one in rewards_of(connection, ids_of(connection, reader.id)) if one.state is not RewardState.VOID
-        ]
+        earned = rewards_of(connection, ids_of(connection, reader.id))
         named = is_named(connection, reader.id)
     written = {one.id: one for one in rules.milestones}
     ahead = next_milestone(rules.milestones, count, {one.milestone_id for one in earned})
-    return Friends(reader, count, ahead, tuple(_told(one, written) for one in earned), named)
+    shown = tuple(_told(one, written) for one in earned if one.state is not RewardState.VOID)
+    return Friends(reader, count, ahead, shown, named)
 
 
 def _told(earned: EarnedReward, written: Mapping[str, Milestone]) -> EarnedReward:

@@ -69,11 +69,14 @@ def _waiting(connection: Connection, mailing: Mailing) -> Waiting | None:
     return waiting_of(read_blocks(connection), mailing.rules.queue)
 
 
+_TOO_LONG = 19  # digits of a number that no row may have
+
+
 def find_by_words(engine: Engine, project: Path, words: str) -> Mailing:
     """The mailing meant by an issue's slug or id, a mailing's key, or its number. Raises UsageError or SourceError."""
     with reading(engine) as connection:
         found = find_mailing(connection, words) or find_mailing(connection, f"broadcast:{words}")
-        if found is None and words.isdigit():
+        if found is None and words.isdecimal() and len(words) < _TOO_LONG:
             found = get_mailing(connection, int(words))
         if found is None:
             found = find_mailing(connection, broadcast_key(sources.read_issue(project, words)))

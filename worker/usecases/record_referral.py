@@ -59,7 +59,7 @@ def credit_referrer(
 
     `network` is the keyed hash of the network the friend signed up from and the day; empty where it is not known.
     """
-    referrer = _whose(connection, codes)
+    referrer = _whose(connection, codes, referred_id)
     if referrer is None:
         return ReferralAnswer.UNKNOWN_CODE
     referred = by_id(connection, referred_id)
@@ -77,8 +77,10 @@ def credit_referrer(
     return ReferralAnswer.CONFIRMED if confirmed else ReferralAnswer.PENDING
 
 
-def _whose(connection: Connection, codes: Sequence[str]) -> Subscriber | None:
-    return next(filter(None, (referrer_by_code(connection, code) for code in codes)), None)
+def _whose(connection: Connection, codes: Sequence[str], referred_id: int) -> Subscriber | None:
+    """Whose is the first of these codes that is a reader's; their own only where there is no other's."""
+    readers = [reader for code in codes if (reader := referrer_by_code(connection, code)) is not None]
+    return next((one for one in readers if one.id != referred_id), readers[0] if readers else None)
 
 
 def _facts(

@@ -28,7 +28,7 @@ from worker.logs import say
 from worker.store.consent import FORM, ask_anew, held
 from worker.store.engine import Connection, Engine, reading, write, writing
 from worker.store.ledger.mailings import NewAddressee, NewMailing, create_mailing
-from worker.store.referrers import forget_networks, note_network
+from worker.store.referrers import note_network
 from worker.store.signups import (
     Asked,
     any_signup_waits,
@@ -79,7 +79,6 @@ def take_signups(engine: Engine, desk: SignupDesk, now: datetime, rules: Referra
     made = [write(engine, partial(take, signup_id=signup_id)) for signup_id in waiting]
     with writing(engine) as connection:
         forget_counts(connection, now - _KEPT)
-        forget_networks(connection, now - _KEPT)
         more = signups_due(connection)
     if waiting:
         say(log, logging.INFO, "sign-ups taken", taken=len(waiting), asked=sum(one is not None for one in made))

@@ -22,6 +22,7 @@ from worker.usecases.advance_followups import advance_followups
 from worker.usecases.content import Content
 from worker.usecases.due import Due
 from worker.usecases.end_plans import end_due_plans
+from worker.usecases.forget_old_networks import forget_old_networks
 from worker.usecases.lift_suppressions import lift_due
 from worker.usecases.note_launches import note_launches
 from worker.usecases.push_suppressions import push_due
@@ -62,6 +63,7 @@ def tick(
         sweep(connection, at)
         decide_uncertain(connection, at, pace.steady(at))  # also what was swept just now
     verify_referrals(engine, content.publication.referral, content.publication.slot.zone, at)
+    forget_old_networks(engine, at)
     advance_followups(engine, content, at, batch_size)
     raise_alerts(engine, alert_address, at)
     review_blocks(engine, pace, batch_size)

@@ -61,7 +61,12 @@ def count_friend(connection: Connection, found: Referral, rules: ReferralRules, 
 
 def _decide(connection: Connection, found: Referral, rules: ReferralRules, zone: str, now: datetime) -> bool:
     friend = standing_of_friend(connection, found.referred_id)
-    state, reason = when_due(friend.status, friend.suppressed, found.reason)
+    stayed = (
+        friend.gone_since is not None
+        and found.confirmed_at is not None
+        and friend.gone_since > found.confirmed_at + timedelta(days=rules.days)
+    )
+    state, reason = when_due(friend.status, friend.suppressed, found.reason, stayed=stayed)
     if state is ReferralState.VERIFIED:
         return count_friend(connection, found, rules, zone, now)
     return decide_referral(connection, found, state, reason, now)

@@ -5,13 +5,16 @@ Known by the link alone. It shows no address and nobody's name but, to themself,
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import abort, request, send_file
 from flask.typing import ResponseReturnValue
 
+from worker.domain.calendar import wall_time
 from worker.domain.milestone import ReferralRules, RewardState
 from worker.domain.subscriber import first_name
-from worker.errors import BroadsheetError
 from worker.render.links import Purpose, referral_path
+from worker.render.merge import shown_name
 from worker.render.sharing import share_links
 from worker.sources.referrals import reward_file
 from worker.store.engine import writing
@@ -63,7 +66,7 @@ def _rules(site: Site) -> ReferralRules:
     """The publication's; none where it is being edited into something unreadable just now."""
     try:
         return site.context.publication.referral
-    except (BroadsheetError, OSError, ValueError):
+    except Exception:  # site.masthead has said so in the log
         return ReferralRules()
 
 
@@ -78,7 +81,8 @@ def _page(site: Site, token: str, friends: Friends | None, *, saved: bool = Fals
         token=token,
         link=link,
         share=share_links(masthead.name, masthead.description, link),
-        first_name=first_name(friends.reader.name),
+        first_name=shown_name(first_name(friends.reader.name)),
+        on_the_wall=partial(wall_time, zone=masthead.zone),
         granted=RewardState.GRANTED,
         saved=saved,
     )

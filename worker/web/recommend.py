@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 
 from worker.domain.referral_code import is_mistyped
 from worker.domain.subscriber import SubscriberStatus, first_name
+from worker.render.merge import shown_name
 from worker.store.engine import reading
 from worker.store.referrers import is_named
 from worker.web.attribution import keep_code, reader_of
@@ -20,6 +21,6 @@ def show(site: Site, code: str) -> ResponseReturnValue:
         return form_page(site, "", status=404, broken="mistyped" if is_mistyped(code) else "unknown")
     with reading(site.context.engine) as connection:
         named = referrer.status is SubscriberStatus.CONFIRMED and is_named(connection, referrer.id)
-    answer = form_page(site, referrer.referral_code, referrer=first_name(referrer.name) if named else "")
+    answer = form_page(site, referrer.referral_code, referrer=shown_name(first_name(referrer.name)) if named else "")
     keep_code(site, answer, referrer.referral_code)
     return answer

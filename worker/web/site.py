@@ -72,7 +72,7 @@ class Site:
         """The publication's own words, or plain ones where they cannot be read just now."""
         try:
             return _masthead(self.context.publication)
-        except (BroadsheetError, OSError, ValueError) as broken:
+        except Exception as broken:  # whatever is wrong with a file, a reader can leave
             problem = broken.what if isinstance(broken, BroadsheetError) else type(broken).__name__
             say(log, logging.ERROR, "publication unreadable", problem=problem)
             return Masthead()
@@ -82,7 +82,7 @@ class Site:
         """The author's launches by id; none where they cannot be read just now."""
         try:
             return read_launches(self.context.settings.project)
-        except (BroadsheetError, OSError, ValueError) as broken:
+        except Exception as broken:  # the same
             problem = broken.what if isinstance(broken, BroadsheetError) else type(broken).__name__
             say(log, logging.ERROR, "launches unreadable", problem=problem)
             return {}

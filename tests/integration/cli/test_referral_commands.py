@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.support.commands import broadsheet  # noqa: F401  (a fixture)
 from tests.support.makers import make_subscriber, make_subscribers
 from tests.support.referring import bring, make_milestone, make_rules, verify
 from worker.store.engine import reading, writing
@@ -127,6 +128,61 @@ def test_the_export_is_whole_and_no_formula(run, engine, tmp_path):
     assert asked(run, "export", "--out", lines)["rows"] == 2
     assert json.loads(lines.read_text().splitlines()[0])["referrer"] == "=cmd@example.com"
     assert run("export", "--out", tmp_path / "no" / "x.csv").code == 2
+
+
+def test_what_was_done_before_a_wrong_number_is_told(run, engine, noor):
+    friends(engine, noor, 3)
+    [waiting] = asked(run, "approve")["waiting"]
+    done = run("approve", waiting["id"], 999)
+    assert (done.code, done.out) == (1, f"{waiting['id']}: the reward call is granted.\n")
+    assert "no reward 999" in done.err
+    friends(engine, noor, 3, "a network")
+    [third] = asked(run, "review")["waiting"]
+    done = run("review", "--accept", third["id"], "--accept", 999)
+    assert (done.code, done.out) == (1, f"{third['id']}: verified\n")
+    friends(engine, noor, 1, "a network")
+    [fourth] = asked(run, "review")["waiting"]
+    done = run("review", "--reject", fourth["id"], "--reject", 999, "--json")
+    assert (done.code, json.loads(done.out)["decided"][0]["id"]) == (1, fourth["id"])
+    assert "no referral 999" in done.err
+
+
+BIG = str(2**63)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("referrals", "review", "--accept", BIG),
+        ("referrals", "review", "--accept", "-1"),
+        ("referrals", "review", "--reject", BIG),
+        ("referrals", "approve", BIG),
+        ("referrals", "approve", "0"),
+        ("referrals", "top", "--limit", BIG),
+        ("subscribers", "revoke", "noor@example.com", "--grant", BIG),
+        ("subscribers", "grant", "noor@example.com", "--months", BIG),
+        ("reconcile", "1", "--batch", BIG, "--as", "again"),
+        ("status", BIG),
+        ("status", "²"),
+        ("web", "--port", "65536"),
+        ("mailroom", "--port", "-1"),
+        ("segments", "show", "paid", "--sample", BIG),
+    ],
+)
+def test_a_number_that_nothing_has_is_told(broadsheet, project, noor, words):  # noqa: F811
+    where = () if words[0] == "mailroom" else ("--project", project)
+    done = broadsheet(*words, *where)
+    assert done.code == 2, (done.code, done.err)
+    assert "Traceback" not in done.err + done.out
+
+
+def test_a_name_that_would_turn_the_words_around_stays_off_the_leaderboard(run, engine):
+    with writing(engine) as connection:
+        odd = make_subscriber(connection, name="\u202egnp.exe")
+        bring(connection, odd, make_subscriber(connection), AT)
+        set_named(connection, odd.id, True, AT)
+    verify(engine, RULES, AT)
+    assert asked(run, "top")[0]["reader"] == "gnp.exe"
 
 
 def test_empty_lists_are_no_error(run, engine):

@@ -139,12 +139,12 @@ def test_what_is_to_be_approved_waits_and_its_mail_with_it(engine, reader):
         [waiting] = waiting_rewards(connection)
         assert read_grants(connection, reader.id) == []
     assert ("milestone", "call") not in noted(engine)
-    approve_reward(engine, waiting.id, ZONE, NOW)
+    approve_reward(engine, waiting.id, rules, ZONE, NOW)
     assert ("milestone", "call") in noted(engine)
     with reading(engine) as connection:
         assert len(read_grants(connection, reader.id)) == 1
     with pytest.raises(BroadsheetError, match="no reward"):
-        approve_reward(engine, waiting.id, ZONE, NOW)
+        approve_reward(engine, waiting.id, rules, ZONE, NOW)
 
 
 def test_many_clocks_and_operators_at_once_give_everything_once(engine, reader):

@@ -3,8 +3,9 @@
 import pytest
 
 from tests.support.makers import make_subscriber
-from tests.support.referring import verify
+from tests.support.referring import counted, verify
 from worker.domain.mailing import MailingKind
+from worker.domain.milestone import ReferralRules
 from worker.store.engine import reading, writing
 from worker.store.ledger.mailings import list_mailings
 from worker.store.referrals import referral_of
@@ -133,6 +134,18 @@ def test_a_friend_from_the_referrers_own_network_that_day_waits_for_a_look(post)
     with reading(post.context.engine) as connection:
         found = [referral_of(connection, post.reader(one).id) for one in ("ada@example.com", "bea@example.com")]
     assert [(one.state, one.reason) for one in found] == [("review", "same network"), ("verified", "")]
+
+
+def test_of_ten_friends_from_one_network_within_an_hour_most_wait_for_a_look(post, noor):
+    for number in range(10):
+        address = f"friend{number}@example.com"
+        post.client.delete_cookie(COOKIE)
+        post.sign_up(address, "198.51.100.9", r=noor.referral_code)
+        post.work()
+        post.confirm(address)
+        verify(post.context.engine, at=post.now)
+        post.later(minutes=2)
+    assert counted(post.context.engine, noor) == ReferralRules().per_network
 
 
 def test_a_returning_reader_is_nobody_new(post, noor):

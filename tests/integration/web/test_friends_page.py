@@ -1,7 +1,7 @@
 """A reader's own page of friends and rewards, known by its link alone."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -10,7 +10,7 @@ from tests.integration.web.conftest import PUBLICATION
 from tests.support.makers import NOW, make_subscriber, make_subscribers
 from tests.support.referring import bring, make_milestone, make_rules, verify
 from worker.store.engine import reading, writing
-from worker.store.referrers import is_named
+from worker.store.referrers import is_named, set_named
 from worker.store.tables import referral_rewards
 
 RULES = make_rules(
@@ -142,3 +142,33 @@ def test_a_milestone_keeps_what_it_promised_when_the_author_takes_it_out(ruled, 
     assert "the reward guide" in client.get(signer.friends_path(reader.id)).text
     with client.get(f"{signer.friends_path(reader.id)}/guide") as answer:
         assert answer.data == b"the guide"
+
+
+def test_the_day_of_a_grant_is_the_publications(ruled, client, signer, reader, monkeypatch):
+    slot = replace(type(ruled).publication.slot, zone="America/Denver")
+    monkeypatch.setattr(type(ruled), "publication", replace(type(ruled).publication, slot=slot))
+    late = datetime(2026, 11, 17, 3, tzinfo=UTC)  # the evening of the 16th in Denver
+    with writing(ruled.engine) as connection:
+        whose, friend = make_subscribers(connection, 2)
+        bring(connection, whose, friend, late)
+    rules = make_rules(make_milestone("month", 1))
+    verify(ruled.engine, rules, late)
+    assert "added on 16 November 2026" in client.get(signer.friends_path(whose.id)).text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("\u202egnp.exe", "gnp.exe"),
+        ("<script>alert(1)</script>", "&lt;script&gt;"),
+        ("x" * 200, "x" * 10),
+        ("\u202e", ""),
+    ],
+)
+def test_a_hostile_name_turns_no_page_around(ruled, client, signer, name, shown):
+    with writing(ruled.engine) as connection:
+        whose = make_subscriber(connection, name=name)
+        set_named(connection, whose.id, True, NOW)
+    for page in (client.get(f"/r/{whose.referral_code}").text, client.get(signer.friends_path(whose.id)).text):
+        assert shown in page
+        assert not [one for one in ("\u202e", "<script", "x" * 101) if one in page]

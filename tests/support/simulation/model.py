@@ -190,8 +190,9 @@ class Lives:
             came = self.confirmed.get(friend)
             if came is None or kind != "friend":
                 continue
-            at = self.tick_at(self.tick_from(came + STAY_DAYS * DAY))
-            if at == FOREVER or self.barred(friend, at, surely=False):
+            stayed = came + STAY_DAYS * DAY
+            at = self.tick_at(self.tick_from(stayed))
+            if at == FOREVER or self._had_left(friend, stayed, at):
                 continue
             self.friends[referrer].append((at, friend))
         for referrer, got in self.friends.items():
@@ -200,6 +201,13 @@ class Lives:
                 for milestone, friends in MILESTONES.items():
                     if friends == number and self.barred(referrer, at) != "erased":
                         self.reached[referrer][milestone] = at
+
+    def _had_left(self, friend, stayed, at):
+        """Whether a tick finds a friend gone who was gone already when they would have counted; erased ones whenever that was."""
+        return any(
+            begins <= (at if why in ("erased", "merged") else stayed) and at < latest
+            for begins, _, latest, why in self.barred_spans[friend]
+        )
 
     def nearly(self, referrer):
         """(milestone, when one more was enough)."""

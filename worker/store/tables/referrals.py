@@ -32,6 +32,7 @@ referrals = Table(
     Index("ix_referrals_verified", "referrer_id", **only("state = 'verified'")),
     Index("ix_referrals_review", "id", **only("state = 'review'")),
     Index("ix_referrals_network", "network", "recorded_at", **only("network IS NOT NULL")),
+    Index("ix_referrals_networks_kept", "recorded_at", **only("network IS NOT NULL")),
 )
 
 # Hashes of referral keys under which a record was known before it got another address, was merged or erased.

@@ -145,6 +145,7 @@ def _referrals() -> None:
     op.create_index("ix_referrals_verified", "referrals", ["referrer_id"], **_only("state = 'verified'"))
     op.create_index("ix_referrals_review", "referrals", ["id"], **_only("state = 'review'"))
     op.create_index("ix_referrals_network", "referrals", ["network", "recorded_at"], **_only("network IS NOT NULL"))
+    op.create_index("ix_referrals_networks_kept", "referrals", ["recorded_at"], **_only("network IS NOT NULL"))
 
 
 def _hash_referred() -> None:
