@@ -1,4 +1,4 @@
-"""Read what the clock needs of `content/`. A sequence that cannot be read is told apart, so that it stops nothing else."""
+"""Read what the clock needs of `content/`. What cannot be read of launches and sequences is told apart, and stops nothing else."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ log = logging.getLogger("broadsheet.followups")
 
 
 def read_content(project: Path) -> Content:
-    """The publication, every launch and every sequence. SourceError where the publication or a launch cannot be read."""
-    publication, launches = sources.read_publication(project), sources.read_launches(project)
+    """The publication, every launch and every sequence. SourceError where the publication cannot be read."""
+    publication = sources.read_publication(project)
+    launches, unreadable = sources.read_readable_launches(project)
+    for wrong in unreadable:
+        say(log, logging.WARNING, "launch cannot be read", why=wrong.what)
     steps: dict[str, Sequence[Step]] = {}
     broken: dict[str, str] = {}
     for name in sorted({*sources.list_sequences(project), *(launch.sequence for launch in launches.values())}):
@@ -30,7 +33,7 @@ def read_content(project: Path) -> Content:
             steps.pop(name, None)
             broken[name] = wrong.what
             say(log, logging.WARNING, "sequence cannot be read", sequence=name, why=wrong.what)
-    return Content(publication, launches, steps, broken)
+    return Content(publication, launches, steps, broken, [wrong.what for wrong in unreadable])
 
 
 def _check_launches(steps: Sequence[Step], launches: Mapping[str, Launch]) -> None:

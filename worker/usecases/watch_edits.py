@@ -44,9 +44,26 @@ def look_at_run(run: Run, content: Content) -> tuple[str | None, frozenset[str] 
         return f"content/sequences/{run.sequence} is gone, and what is due of it waits", None, Edits()
     anchors = content.anchors_now(run)
     if anchors is None:
-        return f"the launch {run.launch_id} is gone from content/launches, and {run.sequence} waits", None, Edits()
+        return f"the launch {run.launch_id} {_gone(content)}, and {run.sequence} waits", None, Edits()
     edits = find_edits(run, content.steps[run.sequence], anchors)
-    return describe_edits(run.sequence, edits), frozenset(edits.moved), edits
+    reasons = filter(None, (_nobody(run, content), describe_edits(run.sequence, edits)))
+    return "; ".join(reasons) or None, frozenset(edits.moved), edits
+
+
+def _nobody(run: Run, content: Content) -> str | None:
+    """Why nobody can be enrolled; who is in it already goes on."""
+    launch, known = content.launches.get(run.launch_id or ""), content.publication.audiences
+    if launch is None or launch.audience in known:
+        return None
+    return (
+        f"nobody is enrolled: {launch.file} names the audience {launch.audience!r}, which is none of {', '.join(known)}"
+    )
+
+
+def _gone(content: Content) -> str:
+    if content.unreadable:
+        return f"is in no file that can be read ({'; '.join(content.unreadable)})"
+    return "is gone from content/launches"
 
 
 def describe_edits(sequence: str, edits: Edits) -> str | None:
