@@ -1,6 +1,7 @@
 """A file of `content/launches/` that cannot be read, or that names what is not there: what stops, what does not, who is told."""
 
 import re
+import shutil
 from datetime import timedelta
 
 import pytest
@@ -134,3 +135,21 @@ def test_an_audience_that_is_none_is_told_to_the_author(on, context, launch, peo
     advance(context, NOW)
     [run] = on("sequences", "show", "launch", "--json").json["runs"]
     assert (run["needs_attention"], run["enrolled"]["active"]) == (None, 4)
+
+
+def test_a_launch_whose_folder_has_another_name_is_told_and_one_without_mails_is_not(on, project, launch):  # noqa: F811
+    edit(launch, sequence='"producer-groups"')
+    [lost] = [one for one in on("sequences", "list", "--json").json if one["sequence"] == "producer-groups"]
+    assert "no launch names launch" in lost["broken"]
+    shutil.rmtree(project / "content" / "sequences" / "launch")
+    assert [one["sequence"] for one in on("sequences", "list", "--json").json] == ["referral"]
+
+
+def test_a_copied_folder_that_would_mail_everybody_twice_waits_with_the_one_it_was_copied_from(on, project, welcome):
+    sequences = project / "content" / "sequences"
+    shutil.copytree(sequences / "welcome", sequences / "welcome-2")
+    listed = {one["sequence"]: one["broken"] for one in on("sequences", "list", "--json").json}
+    assert "'hello' is also in content/sequences/welcome-2/hello.md" in listed["welcome"]
+    assert "'hello' is also in content/sequences/welcome/hello.md" in listed["welcome-2"]
+    shutil.rmtree(sequences / "welcome")
+    assert not any(one["broken"] for one in on("sequences", "list", "--json").json)

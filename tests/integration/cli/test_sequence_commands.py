@@ -170,7 +170,7 @@ def test_a_sequence_shows_who_is_in_it_and_what_became_of_each_step(on, context,
     advance(context, NOW)
     shown = on("sequences", "show", "launch", "--json").json
     [run] = shown["runs"]
-    assert run["run"] == "launch:producer-groups:launch"
+    assert run["run"] == "launch:producer-groups"
     assert run["enrolled"] == {"active": 16, "finished": 0, "stopped": 0}
     assert run["steps"]["second-thoughts"]["due"] == 16
     text = on("sequences", "show", "launch").out
