@@ -31,7 +31,11 @@ def read_steps(project: Path, sequence: str) -> list[Step]:
     """Every step of a sequence. SourceError where one cannot be read, two have one id, or they count from different things."""
     folder = project / "content" / "sequences" / sequence
     name = f"content/sequences/{sequence}"
-    if not re.fullmatch(r"[A-Za-z0-9][\w-]*", sequence) or not folder.is_dir():
+    if not re.fullmatch(r"[A-Za-z0-9][\w-]*", sequence):
+        what = f"a sequence cannot be called {sequence!r}"
+        fix = "name the folder with letters, digits, - and _, a letter or digit first"
+        raise SourceError(what, file=name, fix=fix)
+    if not folder.is_dir():
         raise SourceError(
             "there is no such sequence", file=name, fix=f"make the folder {name} with one .md file a step"
         )
@@ -45,7 +49,7 @@ def read_steps(project: Path, sequence: str) -> list[Step]:
 
 
 def _paths(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.md") if not path.name.startswith((".", "_")))
+    return sorted(path for path in folder.glob("*.md") if not path.name.startswith((".", "_")) and not path.is_dir())
 
 
 def _refuse_odd(sheet: Sheet, step: Step, others: list[Step]) -> None:
