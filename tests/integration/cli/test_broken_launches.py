@@ -9,9 +9,11 @@ from sqlalchemy import func, select
 
 from tests.integration.cli.test_sequence_commands import DAY, NOW, UNTIL, advance, launch, people  # noqa: F401  (fixtures)
 from worker.clock import find_due
+from worker.domain.subscriber import Plan
 from worker.domain.trigger import Trigger
 from worker.store.engine import reading, writing
 from worker.store.followups.runs import open_runs
+from worker.store.ledger.mailings import list_mailings, pause_mailing
 from worker.store.subscribers import by_address_key
 from worker.store.tables import due_steps
 from worker.store.triggers import note_trigger
@@ -101,13 +103,26 @@ def test_a_running_launch_whose_file_breaks_waits_and_its_author_is_told(on, con
     with reading(context.engine) as connection:
         [told] = [run.needs_attention for run in open_runs(connection) if run.sequence == "launch"]
     assert "content/launches/producer-groups.toml:" in told
-    assert raise_alerts(context.engine, "author@example.com", later) == 1
+    assert raise_alerts(context.engine, "author@example.com", later, context.content.unreadable) == 1
     assert "producer-groups.toml" in on("check").out
     assert "producer-groups.toml" in on("sequences", "list", "--json").json[0]["runs"][0]["needs_attention"]
     assert on("sequences", "show", "launch", "--json").json["runs"][0]["steps"]["second-thoughts"]["due"] == 16
     launch.write_text(written, encoding="utf-8")
     assert advance(context, later + HOUR) != []
     assert on("sequences", "show", "launch", "--json").json["runs"][0]["needs_attention"] is None
+
+
+def test_a_launch_whose_file_breaks_before_it_has_begun_is_told_once(context, launch, people):  # noqa: F811
+    launch.write_text(launch.read_text(encoding="utf-8").replace("id =", "id"), encoding="utf-8")
+    unreadable = context.content.unreadable
+    assert [raise_alerts(context.engine, "author@example.com", NOW, unreadable) for _ in range(2)] == [1, 0]
+    with reading(context.engine) as connection:
+        [alert] = list_mailings(connection)
+    editions, _rule = context.prepare(alert)
+    assert "content/launches/producer-groups.toml:" in editions[Plan.FREE].text
+    with writing(context.engine) as connection:
+        pause_mailing(connection, alert.id, "the account is refused")
+    assert raise_alerts(context.engine, "author@example.com", NOW, unreadable) == 0
 
 
 def test_two_launches_with_one_id_wait_both_for_nobody_knows_which_is_meant(on, context, launch, people):  # noqa: F811
