@@ -18,6 +18,7 @@ from worker.sources.publication import read_publication
 _RULES = ("only_if", "stop_if")
 # A step's own hour is in `when`, and who gets it follows from what it counts from, and from its rules.
 _KEYS = ISSUE_KEYS - {"local_hour", "audience"} | {"when", *_RULES}
+_NAME = re.compile(r"[A-Za-z0-9][\w-]*")
 _GONE = ("anchor", "days", "at")
 
 
@@ -29,12 +30,12 @@ def list_sequences(project: Path) -> list[str]:
 
 def read_steps(project: Path, sequence: str) -> list[Step]:
     """Every step of a sequence. SourceError where one cannot be read, two have one id, or they count from different things."""
-    folder = project / "content" / "sequences" / sequence
-    name = f"content/sequences/{sequence}"
-    if not re.fullmatch(r"[A-Za-z0-9][\w-]*", sequence):
-        what = f"a sequence cannot be called {sequence!r}"
-        fix = "name the folder with letters, digits, - and _, a letter or digit first"
-        raise SourceError(what, file=name, fix=fix)
+    above = project / "content" / "sequences"
+    folder, name = above / sequence, f"content/sequences/{sequence}"
+    if not _NAME.fullmatch(sequence):
+        there = folder.is_dir() and folder.parent == above
+        what = f"a sequence cannot be called {sequence!r}" if there else "there is no such sequence"
+        raise SourceError(what, file=name, fix="name it with letters, digits, - and _, a letter or digit first")
     if not folder.is_dir():
         raise SourceError(
             "there is no such sequence", file=name, fix=f"make the folder {name} with one .md file a step"
