@@ -86,7 +86,9 @@ def render(
 
 @app.command(short_help="Look for errors and warnings before anything is sent.")
 def check(
-    slug: Annotated[str, typer.Argument(metavar="[SLUG]", help="Left away: every issue, step, notice and launch.")] = "",
+    slug: Annotated[
+        str, typer.Argument(metavar="[SLUG]", help="Left away: every issue, step, notice and launch.")
+    ] = "",
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:

@@ -1,17 +1,19 @@
 """A folder of `content/sequences/` that gets another name: who is in its run stays in it, and nobody is mailed again."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 
-from tests.integration.followups.conftest import DUE, OPENS
+from tests.integration.followups.conftest import DUE, OPENS, Sequences
 from tests.support.followups import make_launch, make_step
 from tests.support.ledger import planned_mailing
 from tests.support.makers import make_subscriber, make_subscribers
 from worker.domain.trigger import Trigger
 from worker.store.engine import writing
+from worker.store.followups.due import Overtaken
 from worker.store.tables import mailings
 from worker.usecases.apply_edits import apply_edits, find_changes
 from worker.usecases.foresee_sequence import simulate
@@ -113,3 +115,27 @@ def test_what_answers_an_event_goes_on_under_another_name(engine, sequences):
     sequences.note(Trigger.CONFIRMED, reader, OPENS + DAY)  # left, and came back
     assert sequences.advance_until(OPENS + DAY, OPENS + 2 * DAY) == []
     assert [(run.key, run.sequence) for run in sequences.runs()] == [("event:come-in", "come-in")]
+
+
+def test_clocks_that_see_the_folder_before_and_after_at_once_mail_everybody_once(engine, sequences, readers):
+    steps = make_step(step_id="opening", when="at opens"), make_step(step_id="twin", when="at once after opens")
+    sequences.launch(*steps)
+    sequences.sequence("welcome", make_step("welcome", "hello", "at once after confirmed"))
+    after = Sequences(engine)
+    after.launch(*(replace(step, sequence="renamed") for step in steps), sequence="renamed")
+    after.sequence("come-in", make_step("come-in", "hello", "at once after confirmed"))
+    with writing(engine) as connection:
+        newcomer = make_subscriber(connection)
+    sequences.note(Trigger.CONFIRMED, newcomer, OPENS)
+
+    def advance(seen):
+        try:
+            return seen.advance(OPENS + HOUR)
+        except Overtaken:
+            return []
+
+    with ThreadPoolExecutor(4) as pool:
+        made = [one for _round in range(6) for ids in pool.map(advance, [sequences, after] * 2) for one in ids]
+    mailed = [(sequences.mailing(one).step_id, reader) for one in made for reader in sequences.readers(one)]
+    everybody = {(step, one) for step in ("opening", "twin") for one in [*readers, newcomer.id]}
+    assert sorted(mailed) == sorted(everybody | {("hello", newcomer.id)})
