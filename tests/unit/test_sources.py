@@ -227,6 +227,8 @@ closes = "2026-12-18 18:00"
         (("//t.example.com/groups", "//me:x@t.example.com/"), 3, "page cannot be a place"),
         (("closes", "secret = 'x'\ncloses"), 6, "no key Broadsheet knows"),
         (("closes", "converted_by = 7\ncloses"), 6, "converted_by must be text"),
+        (("2026-12-18 18:00", "9999-12-31 18:00"), 6, "closes is in the year 9999"),
+        (("2026-11-16", "0001-01-01"), 5, "opens is in the year 1,"),
     ],
 )
 def test_what_is_wrong_with_a_launch_is_told_with_its_line(

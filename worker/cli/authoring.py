@@ -14,10 +14,10 @@ from rich.console import Console
 from worker import sources
 from worker.cli.shape import HERE, AsJson, Project, app, open_context, out, print_json, say, show, table
 from worker.context import Context
-from worker.domain.calendar import wall_time
+from worker.domain.calendar import YEARS, wall_time
 from worker.domain.delivery import Recipient
 from worker.domain.issue import Issue
-from worker.errors import UsageError
+from worker.errors import SourceError, UsageError
 from worker.render.links import Signer
 from worker.render.preflight import Finding, Severity
 from worker.usecases import find_problems as preflight
@@ -42,6 +42,8 @@ def new(
         day = date.fromisoformat(on) if on else today
     except ValueError:
         raise UsageError(f"--on: {on!r} is no date", fix="write it like 2026-11-30") from None
+    if day.year not in YEARS:
+        raise UsageError(f"--on: {on} is out of all reach", fix="write it like 2026-11-30")
     path = sources.new_issue(context.settings.project, title, day)
     if as_json:
         print_json({"file": path})
@@ -84,7 +86,9 @@ def render(
 
 @app.command(short_help="Look for errors and warnings before anything is sent.")
 def check(
-    slug: Annotated[str, typer.Argument(metavar="[SLUG]", help="Left away: every issue, step and notice.")] = "",
+    slug: Annotated[
+        str, typer.Argument(metavar="[SLUG]", help="Left away: every issue, step, notice and launch.")
+    ] = "",
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -92,7 +96,8 @@ def check(
     context = open_context(project)
     root = context.settings.project
     texts = [(sources.read_issue(root, slug), "issue")] if slug else list(_every_text(root))
-    problems = [found for text, message in texts for found in find_problems(context, text, message)]
+    problems = [] if slug else list(_launches(root))
+    problems += [found for text, message in texts for found in find_problems(context, text, message)]
     if as_json:
         print_json([asdict(one) for one in problems])
     else:
@@ -130,6 +135,19 @@ def _every_text(root: Path) -> Iterable[tuple[Issue, str]]:
             yield step.text, "step"
     for name in sources.list_notices(root):
         yield sources.read_notice(root, name), name
+
+
+def _launches(root: Path) -> Iterable[Finding]:
+    """What is wrong with the launches' files."""
+    launches, broken = sources.read_readable_launches(root)
+    for launch in launches.values():
+        try:
+            sources.refuse_audience(root, launch, list(sources.read_publication(root).audiences))
+        except SourceError as wrong:
+            broken.append(wrong)
+    why = "it waits, and readers are told nothing of it"
+    for one in broken:
+        yield Finding(one.file, one.line, "launch", Severity.ERROR, one.problem, why, one.fix)
 
 
 def _subscriber(context: Context, address: str) -> Recipient:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from worker.cli.list_deliveries import write_csv
 from worker.cli.shape import HERE, AsJson, Project, app, err, local, open_context, print_json, say, show, table
 from worker.context import Context
 from worker.domain.launch import Launch
-from worker.errors import UsageError
+from worker.errors import SourceError, UsageError
 from worker.store.engine import reading, reading_steadily
 from worker.store.launch_report import stream_applicants
 from worker.store.launches import count_converted, count_muted
@@ -39,14 +40,22 @@ def group() -> None:
 def list_launches(project: Project = HERE, as_json: AsJson = False) -> None:
     """Every launch of content/launches/, the one that opens first on top."""
     context = open_context(project)
-    found = sorted(_read(context).values(), key=lambda one: (one.opens_at, one.id))
+    readable, broken = _read(context)
+    found = sorted(readable.values(), key=lambda one: (one.opens_at, one.id))
     rows = [_standing(context, one) for one in found]
     if as_json:
         print_json(rows)
-        return
-    if not rows:
+    elif rows:
+        _show_list(rows)
+    elif not broken:
         say("There is no launch yet. docs/launches.md shows how to write one.")
-        return
+    for wrong in broken:
+        say(("cannot be read", "red"), f" {wrong.what}\n  fix: {wrong.fix}", console=err)
+    if broken:
+        raise typer.Exit(1)
+
+
+def _show_list(rows: Sequence[Mapping[str, Any]]) -> None:
     made = table("launch", "!state", "!opens", "!closes", "#converted", "#muted")
     for one in rows:
         made.add_row(
@@ -125,20 +134,23 @@ def applicants(launch_id: LaunchId, project: Project = HERE) -> None:
 
 
 def find_launch(context: Context, words: str) -> Launch:
-    """The launch with this id or file name, as its file says now. Raises UsageError, listing those there are."""
-    found = _read(context)
+    """The launch with this id or file name, as its file says now. Raises UsageError, listing those there are, or SourceError
+    where it may be in a file that cannot be read."""
+    found, broken = _read(context)
     for one in found.values():
         if words in (one.id, one.slug, Path(one.file).name):
             return one
+    for wrong in broken:
+        raise wrong  # it may be the one that is meant
     known = ", ".join(sorted(found)) or "none yet"
     raise UsageError(f"there is no launch {words!r}", fix=f"content/launches/ holds: {known}")
 
 
-def _read(context: Context) -> dict[str, Launch]:
-    """The launches, noted as the clock does, so that a tag written just now counts here too."""
-    found = sources.read_launches(context.settings.project)
+def _read(context: Context) -> tuple[dict[str, Launch], list[SourceError]]:
+    """The launches, noted as the clock does, so that a tag written just now counts here too; and what cannot be read."""
+    found, broken = sources.read_readable_launches(context.settings.project)
     note_launches(context.engine, found.values())
-    return found
+    return found, broken
 
 
 def _standing(context: Context, launch: Launch) -> dict[str, Any]:

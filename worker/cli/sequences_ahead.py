@@ -194,6 +194,6 @@ def _day(words: str) -> date:
         found = date.fromisoformat(words)
     except ValueError:
         raise UsageError(f"--until: {words!r} is no day", fix="write it as 2026-12-31") from None
-    if found.year > datetime.now(UTC).year + 10:
+    if not 1970 <= found.year <= datetime.now(UTC).year + 10:
         raise UsageError(f"--until: {words} is too far away", fix="ten years are the most")
     return found

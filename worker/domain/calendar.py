@@ -55,7 +55,8 @@ def oddity(wall: datetime, zone: str) -> str:
     return ""
 
 
-_LAST_YEAR = 9000  # far enough from the last that datetime knows, in every zone
+#: Of what an author writes: far enough from both ends of what datetime knows, in every zone and some weeks on either side.
+YEARS = range(1970, 9001)
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -65,7 +66,7 @@ def parse_wall(words: str, now: datetime) -> datetime:
     Raises ValueError with one sentence for anything else, and for a date that has passed.
     """
     found = _parse(words, now)
-    if found.year > _LAST_YEAR:
+    if found.year not in YEARS:
         raise ValueError(f"{words!r} is too far away")
     return found
 

@@ -69,9 +69,9 @@ class DueStep:
     reason: str
 
 
-def launch_key(launch_id: str, sequence: str) -> str:
-    """The key of a launch's run."""
-    return f"launch:{launch_id}:{sequence}"
+def launch_key(launch_id: str) -> str:
+    """The key of a launch's run: one for each, whatever its folder is called."""
+    return f"launch:{launch_id}"
 
 
 def issue_key(issue_id: str, sequence: str) -> str:
@@ -82,6 +82,15 @@ def issue_key(issue_id: str, sequence: str) -> str:
 def event_key(sequence: str) -> str:
     """The key of the one run of a sequence that answers an event."""
     return f"event:{sequence}"
+
+
+def renamed_key(run: Run, sequence: str) -> str:
+    """The key of the same run under another folder's name."""
+    if run.launch_id is not None:
+        return run.key
+    if run.key == event_key(run.sequence):
+        return event_key(sequence)
+    return issue_key(run.key.removeprefix("issue:").rpartition(":")[0], sequence)
 
 
 def find_edits(run: Run, steps: Sequence[Step], anchors: Anchors) -> Edits:

@@ -168,7 +168,9 @@ def launch(block: Container, scene: Scene) -> View | None:
     found = scene.facts.launches.get(block.args)
     if found is None:
         known = ", ".join(sorted(scene.facts.launches)) or "none yet"
-        raise _missing(block, scene, f"there is no launch {block.args!r}", f"content/launches/ holds: {known}")
+        raise _missing(
+            block, scene, f"there is no launch {block.args!r}", f"content/launches/ holds, and can be read: {known}"
+        )
     if scene.facts.now >= instant(found.closes, found.zone):
         return None
     word = "Opened" if scene.facts.now >= instant(found.opens, found.zone) else "Opens"

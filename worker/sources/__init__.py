@@ -5,7 +5,7 @@ Every mistake is a SourceError with file, line where there is one, and what to w
 
 from worker.sources.emails import read_templates, read_theme
 from worker.sources.issues import list_issues, new_issue, read_issue
-from worker.sources.launches import read_launches
+from worker.sources.launches import read_launches, read_readable_launches, refuse_audience
 from worker.sources.media import find_picture, read_picture
 from worker.sources.notices import list_notices, read_notice
 from worker.sources.picture_sizes import read_picture_sizes
@@ -25,8 +25,10 @@ __all__ = [
     "read_picture",
     "read_picture_sizes",
     "read_publication",
+    "read_readable_launches",
     "read_sample",
     "read_steps",
     "read_templates",
     "read_theme",
+    "refuse_audience",
 ]

@@ -6,11 +6,11 @@ import re
 import tomllib
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from worker.domain.calendar import zone_exists
+from worker.domain.calendar import YEARS, zone_exists
 from worker.domain.web_address import taken_apart
 from worker.errors import SourceError
 
@@ -116,6 +116,8 @@ class Toml:
             raise self.wrong(key, "is no date and time" if key in self.values else "is missing", fix)
         if value.tzinfo is not None:
             raise self.wrong(key, "has an offset; it is read as wall time in the zone", fix)
+        if value.year not in YEARS:
+            raise self.wrong(key, f"is in the year {value.year}, which {_NO_YEAR}", fix)
         return value
 
     def zone(self, key: str, default: str | None = None, within: str = "") -> str:
@@ -124,6 +126,22 @@ class Toml:
         if not zone_exists(value):
             raise self.wrong(key, f"is no time zone: {value!r}", 'write a name such as "America/Denver"')
         return value
+
+
+_NO_YEAR = f"is not among {YEARS[0]} to {YEARS[-1]}"
+
+
+def day(value: object) -> date | None:
+    """A day of the calendar, as TOML reads one or as text such as 2026-12-01; None for anything else, and out of all reach."""
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value.strip())
+        except ValueError:
+            return None
+    # A datetime is a date to Python, and says more than is meant here.
+    if isinstance(value, datetime) or not isinstance(value, date):
+        return None
+    return value if value.year in YEARS else None
 
 
 def is_https(url: str) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from worker.domain.issue import Audio, Issue
 from worker.domain.subscriber import Plan
 from worker.errors import SourceError, UnknownIssue
-from worker.sources.files import is_language
+from worker.sources.files import day, is_language
 from worker.sources.frontmatter import Sheet
 from worker.sources.late import late_of
 
@@ -117,10 +117,10 @@ def _read(project: Path, path: Path) -> Issue:
     dated = _DATED.fullmatch(path.stem)
     if dated is None:
         return issue_of(sheet, path.stem)
-    try:
-        return issue_of(sheet, dated[2], date.fromisoformat(dated[1]))
-    except ValueError:
-        raise SourceError(f"{dated[1]} is no date", file=sheet.file, fix="rename the file") from None
+    published_on = day(dated[1])
+    if published_on is None:
+        raise SourceError(f"{dated[1]} is no date", file=sheet.file, fix="rename the file")
+    return issue_of(sheet, dated[2], published_on)
 
 
 def _by_plan(sheet: Sheet, key: str) -> dict[Plan, str]:

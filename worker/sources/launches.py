@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from worker.domain.launch import Launch
 from worker.domain.web_address import taken_apart
+from worker.errors import SourceError
 from worker.sources.files import Toml
 from worker.sources.publication import read_publication
 
@@ -19,17 +21,46 @@ _HOST = re.compile(r"[A-Za-z0-9.-]+")
 
 
 def read_launches(project: Path) -> dict[str, Launch]:
-    """Every launch by its id. `opens` and `closes` are wall times in `zone`, by default the publication's."""
-    launches: dict[str, Launch] = {}
+    """Every launch by its id. `opens` and `closes` are wall times in `zone`, by default the publication's.
+
+    SourceError for the first that cannot be read.
+    """
+    launches, broken = read_readable_launches(project)
+    for wrong in broken:
+        raise wrong
+    return launches
+
+
+def read_readable_launches(project: Path) -> tuple[dict[str, Launch], list[SourceError]]:
+    """Those that can be read, by id, and what is wrong with each of the others. SourceError for the publication's file.
+
+    Of two with one id neither is read: which of them readers were told of nobody knows.
+    """
     paths = sorted((project / "content" / "launches").glob("*.toml"))
     zone = read_publication(project).slot.zone if paths else ""
+    found: dict[str, list[tuple[Toml, Launch]]] = {}
+    broken: list[SourceError] = []
     for path in paths:
-        source = Toml.read(project, path)
-        launch = _launch(source, path.stem, zone)
-        if twin := launches.get(launch.id):
-            raise source.wrong("id", f"{launch.id!r} is also in {twin.file}", "give one of them an id of its own")
-        launches[launch.id] = launch
-    return launches
+        try:
+            source = Toml.read(project, path)
+            launch = _launch(source, path.stem, zone)
+        except SourceError as wrong:
+            broken.append(wrong)
+            continue
+        found.setdefault(launch.id, []).append((source, launch))
+    for (_, first), *others in found.values():
+        for source, twin in others:
+            what = f"{twin.id!r} is also in {first.file}"
+            broken.append(source.wrong("id", what, "give one of them an id of its own"))
+    return {launch_id: ones[0][1] for launch_id, ones in found.items() if len(ones) == 1}, broken
+
+
+def refuse_audience(project: Path, launch: Launch, known: Collection[str]) -> None:
+    """SourceError with the line where a launch's audience is none of the publication's."""
+    if launch.audience not in known:
+        source = Toml.read(project, project / launch.file)
+        what = f"is no audience: {launch.audience!r}"
+        raise source.wrong("audience", what, f"use one of: {', '.join(known)}; or write the segment")
 
 
 def _launch(source: Toml, slug: str, zone: str) -> Launch:

@@ -18,8 +18,9 @@ from worker.sources.publication import read_publication
 _RULES = ("only_if", "stop_if")
 # A step's own hour is in `when`, and who gets it follows from what it counts from, and from its rules.
 _KEYS = ISSUE_KEYS - {"local_hour", "audience"} | {"when", *_RULES}
+_NAME = re.compile(r"[A-Za-z0-9][\w-]*")
 _LONGEST = (
-    255  # bytes of a folder's name, on every usual file system; a longer one is an error there, and not merely missing
+    255  # bytes of a folder's name on every usual file system; a longer one is an error there, not merely missing
 )
 _GONE = ("anchor", "days", "at")
 
@@ -32,9 +33,14 @@ def list_sequences(project: Path) -> list[str]:
 
 def read_steps(project: Path, sequence: str) -> list[Step]:
     """Every step of a sequence. SourceError where one cannot be read, two have one id, or they count from different things."""
-    folder = project / "content" / "sequences" / sequence
-    name = f"content/sequences/{sequence}"
-    if not re.fullmatch(r"[A-Za-z0-9][\w-]*", sequence) or len(sequence.encode()) > _LONGEST or not folder.is_dir():
+    above = project / "content" / "sequences"
+    folder, name = above / sequence, f"content/sequences/{sequence}"
+    possible = "\0" not in sequence and len(sequence.encode()) <= _LONGEST
+    if not _NAME.fullmatch(sequence):
+        there = possible and folder.is_dir() and folder.parent == above
+        what = f"a sequence cannot be called {sequence!r}" if there else "there is no such sequence"
+        raise SourceError(what, file=name, fix="name it with letters, digits, - and _, a letter or digit first")
+    if not possible or not folder.is_dir():
         raise SourceError(
             "there is no such sequence", file=name, fix=f"make the folder {name} with one .md file a step"
         )
@@ -49,7 +55,7 @@ def read_steps(project: Path, sequence: str) -> list[Step]:
 
 
 def _paths(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.md") if not path.name.startswith((".", "_")))
+    return sorted(path for path in folder.glob("*.md") if not path.name.startswith((".", "_")) and not path.is_dir())
 
 
 def _refuse_odd(sheet: Sheet, step: Step, others: list[Step]) -> None:

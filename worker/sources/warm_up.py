@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from typing import Any
 
 from worker.domain.warm_up import PLANS, WarmUp
-from worker.sources.files import Toml
+from worker.sources.files import Toml, day
 
 _DAILY = "write daily = [50, 100, 200], the most messages of each day from the first on"
 
@@ -17,13 +16,8 @@ def read_warm_up(source: Toml) -> WarmUp | None:
     if not table:
         return None
     source.only(table, {"started", "daily", "plan"}, "warm_up.")
-    started = table.get("started")
-    if isinstance(started, str):
-        try:
-            started = date.fromisoformat(started)
-        except ValueError:
-            started = None
-    if not isinstance(started, date) or isinstance(started, datetime):
+    started = day(table.get("started"))
+    if started is None:
         raise source.wrong("warm_up.started", "is no date", "write started = 2026-12-01, the first day")
     if ("daily" in table) == ("plan" in table):
         raise source.wrong("warm_up", "needs either daily or plan", f'{_DAILY}; or plan = "sendgrid"')

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from worker.domain.run import Edits, Run, find_edits
+from worker.domain.run import Edits, Run, find_edits, renamed_key
 from worker.domain.sequence import Anchors, Moment, Timings, moment_of, timings_of
 from worker.errors import UsageError
 from worker.store.engine import Connection, Engine, reading, reading_steadily, writing
 from worker.store.followups.enrollments import zones_of
 from worker.store.followups.members import Place, enrollments_after, places_of
-from worker.store.followups.runs import agree, runs_by_id, runs_of
+from worker.store.followups.runs import agree, all_runs, rename_run, runs_by_id
 from worker.usecases.content import Content
 from worker.usecases.look_at_sequence import look_at_sequence
 from worker.usecases.rederive_run import rederive_runs
@@ -38,9 +38,10 @@ class StepChange:
 
 @dataclass(frozen=True, slots=True)
 class RunChange:
-    """What an edit changes in one run."""
+    """What an edit changes in one run. `sequence`: the folder it is to go on with, perhaps another than its own."""
 
     run: Run
+    sequence: str
     edits: Edits
     anchors: Anchors
     timings: Timings
@@ -57,8 +58,8 @@ def find_changes(engine: Engine, content: Content, name: str, now: datetime) -> 
     with reading_steadily(engine) as connection:
         return [
             change
-            for run in runs_of(connection, name)
-            if run.ended_at is None
+            for run in all_runs(connection)
+            if run.ended_at is None and _told_by(run, content) == name
             for change in (_change(connection, content, run, now),)
             if change is not None
         ]
@@ -70,7 +71,7 @@ def apply_edits(engine: Engine, change: RunChange, now: datetime) -> bool:
     Stopped in the midst, the clock goes on with it.
     """
     with writing(engine) as connection:
-        if not agree(connection, change.run, change.anchors, change.timings):
+        if not _take_over(connection, change):
             return False
     while _goes_on(engine, change.run.id):
         before = _through(engine, change.run.id)
@@ -78,6 +79,18 @@ def apply_edits(engine: Engine, change: RunChange, now: datetime) -> bool:
         if _through(engine, change.run.id) == before:
             break  # another clock is at it
     return True
+
+
+def _take_over(connection: Connection, change: RunChange) -> bool:
+    run, name = change.run, change.sequence
+    renamed = name == run.sequence or rename_run(connection, run, name, renamed_key(run, name))
+    return renamed and agree(connection, run, change.anchors, change.timings)
+
+
+def _told_by(run: Run, content: Content) -> str:
+    """The folder whose steps are its own by today's files."""
+    launch = content.launches.get(run.launch_id or "")
+    return run.sequence if launch is None else launch.sequence
 
 
 def _through(engine: Engine, run_id: int) -> int | None:
@@ -90,11 +103,12 @@ def _goes_on(engine: Engine, run_id: int) -> bool:
 
 
 def _change(connection: Connection, content: Content, run: Run, now: datetime) -> RunChange | None:
-    anchors, steps = content.anchors_now(run), content.steps.get(run.sequence)
-    if anchors is None or steps is None:
+    name = _told_by(run, content)
+    anchors, steps = content.anchors_now(run), content.steps.get(name)
+    if anchors is None or steps is None or (not steps and name != run.sequence):
         return None
     edits = find_edits(run, steps, anchors)
-    if not edits and not edits.removed:
+    if not edits and not edits.removed and name == run.sequence:
         return None
     timings = timings_of(steps)
     changes = {
@@ -107,7 +121,7 @@ def _change(connection: Connection, content: Content, run: Run, now: datetime) -
                 old = _moment(change.step_id, run.timings, run.anchors, triggered_at, zone)
                 new = _moment(change.step_id, timings, anchors, triggered_at, zone)
                 _count(change, place, old, new, now)
-    return RunChange(run, edits, anchors, timings, list(changes.values()))
+    return RunChange(run, name, edits, anchors, timings, list(changes.values()))
 
 
 def _readers(connection: Connection, run: Run) -> Iterator[tuple[datetime, Place, str]]:

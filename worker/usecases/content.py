@@ -16,16 +16,17 @@ from worker.domain.sequence import Anchors, anchors_of
 class Content:
     """Launches by id, and the steps of every sequence by name. `broken`: sequences that cannot be read, and why.
 
-    A broken one waits, and stops nothing else.
+    A broken one waits, and stops nothing else; so does a launch. `unreadable`: why, for each file of a launch.
     """
 
     publication: Publication
     launches: Mapping[str, Launch]
     steps: Mapping[str, Sequence[Step]]
     broken: Mapping[str, str] = field(default_factory=dict)
+    unreadable: Sequence[str] = ()
 
     def anchors_now(self, run: Run) -> Anchors | None:
-        """What a run would count from by today's files; None where its launch is gone."""
+        """What a run would count from by today's files; None where its launch is gone or cannot be read."""
         if run.launch_id is None:
             return Anchors(self.publication.slot.zone)
         launch = self.launches.get(run.launch_id)

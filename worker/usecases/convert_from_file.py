@@ -6,11 +6,10 @@ is told by its line and keeps no other from being read.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from worker.domain.address import address_key
@@ -18,7 +17,16 @@ from worker.errors import SourceError
 from worker.store.engine import Connection, Engine, write
 from worker.store.launches import convert_all, who_converted
 from worker.store.subscribers import by_address_keys
-from worker.usecases.read_csv_records import DELIMITERS, Record, each_record
+from worker.usecases.read_csv_records import (
+    DELIMITERS,
+    Record,
+    each_record,
+    has_taken_rows,
+    header_cells,
+    header_lines,
+    holds_address,
+    separator_of,
+)
 from worker.usecases.read_text_file import FileForm, each_line, look_at_file, open_lines
 
 CHUNK = 1_000  # rows in one transaction
@@ -55,12 +63,11 @@ def convert_from_file(
     form = look_at_file(path)
     with open_lines(path, form) as opened:
         lines = each_line(opened)
-        delimiter, names, first_line, ahead = _header(path, lines)
-        place = _place(path, names, column, first_line) if names else 0
-        seen = Applicants(names[place] if names else "the first")
-        records = each_record(_with(ahead, lines), delimiter, first_line + bool(names), len(names) or None)
+        header = _header(path, lines, column)
+        seen = Applicants(header.names[header.place] if header.names else "the first")
+        records = each_record(chain(header.ahead, lines), header.delimiter, header.next_line, len(header.names) or None)
         foreseen: set[int] | None = set() if dry_run else None
-        rows = _rows(records, place, form, seen)
+        rows = _rows(records, header.place, form, seen)
         while chunk := list(islice(rows, CHUNK)):
             _take(engine, launch_id, chunk, now, seen, foreseen)
     return seen
@@ -115,28 +122,53 @@ def _rows(records: Iterator[Record], place: int, form: FileForm, seen: Applicant
             seen.refuse(record.line, str(wrong))
 
 
-def _header(path: Path, lines: Iterator[str]) -> tuple[str, list[str], int, str]:
-    """The delimiter, the columns' names, the header's line, and a line that was read and is none: a bare list of addresses
-    has no header."""
-    line, number = next(lines, ""), 1
-    given = line.strip().lower().removeprefix("sep=") if line.lower().startswith("sep=") else ""
-    while line and (not line.strip() or (given and number == 1)):
-        line, number = next(lines, ""), number + 1
-    if not line.strip():
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """`names` is empty for a bare list of addresses, which has no header. `next_line`: the number of the first line after it;
+    `ahead`: lines that were read and are no part of it."""
+
+    delimiter: str
+    names: list[str]
+    place: int
+    next_line: int
+    ahead: Sequence[str] = ()
+
+
+def _header(path: Path, lines: Iterator[str], column: str) -> _Header:
+    """What the file begins with, and which column holds the addresses."""
+    numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    number, first = next(numbered, (0, ""))
+    try:
+        given = separator_of(first)
+    except ValueError as wrong:
+        fix = "save it with commas, semicolons or tabs"
+        raise SourceError(str(wrong), file=path.name, line=number, fix=fix) from None
+    if given:
+        number, first = next(numbered, (0, ""))
+    if not first:
         raise SourceError("is empty", file=path.name, fix="begin with a line of names, one of them email")
-    delimiter = given or max(DELIMITERS, key=line.count)
-    names = [cell.strip() for cell in next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter), [])]
-    if any("@" in name for name in names):
+    taken = header_lines(first, lines)
+    delimiter = given or max(DELIMITERS, key=first.count)
+    cells, held = header_cells(taken, delimiter)
+    if has_taken_rows(taken[:held]):
+        fix = "close it, or take it out"
+        raise SourceError("a quotation mark is opened and not closed", file=path.name, line=number, fix=fix)
+    names = [" ".join(cell.split()) for cell in cells]
+    found = _places(names, column)
+    if not found and any(holds_address(name) for name in names):
         if len(names) > 1:
-            fix = "put a line of names before it, one of them email"
+            fix = 'put a line of names before it, one of them email; or say which it is: --column "Your address"'
             raise SourceError("begins with an address, not with names", file=path.name, line=number, fix=fix)
-        return delimiter, [], number, line
-    return delimiter, names, number, ""
+        return _Header(delimiter, [], 0, number, taken)
+    return _Header(delimiter, names, _only(path, names, found, column, number), number + held, taken[held:])
 
 
-def _place(path: Path, names: Sequence[str], column: str, line: int) -> int:
-    wanted = [column.strip().lower()] if column else list(_COLUMNS)
-    found = [place for place, name in enumerate(names) if name.lower() in wanted]
+def _places(names: Sequence[str], column: str) -> list[int]:
+    wanted = [" ".join(column.split()).lower()] if column else list(_COLUMNS)
+    return [place for place, name in enumerate(names) if name.lower() in wanted]
+
+
+def _only(path: Path, names: Sequence[str], found: Sequence[int], column: str, line: int) -> int:
     if len(found) == 1:
         return found[0]
     what = "no column" if not found else "more than one column"
@@ -147,9 +179,3 @@ def _place(path: Path, names: Sequence[str], column: str, line: int) -> int:
         line=line,
         fix='say which one holds the addresses: --column "Your address"',
     )
-
-
-def _with(ahead: str, lines: Iterator[str]) -> Iterator[str]:
-    if ahead:
-        yield ahead
-    yield from lines

@@ -87,7 +87,7 @@ def imagined_run(content: Content, launch: Launch, now: datetime) -> Run | None:
     steps = content.steps.get(launch.sequence, ())
     if not steps or not is_open(launch, now):
         return None
-    key = launch_key(launch.id, launch.sequence)
+    key = launch_key(launch.id)
     return Run(NOT_BEGUN, key, launch.sequence, launch.id, anchors_of(launch), timings_of(steps), now)
 
 

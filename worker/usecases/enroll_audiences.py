@@ -63,7 +63,12 @@ def _may_enroll(run: Run, content: Content, now: datetime) -> bool:
     if run.key.startswith("issue:"):
         return run.joined_through is None
     launch = content.launches.get(run.launch_id or "")
-    return launch is not None and now < instant(launch.closes, launch.zone)
+    if launch is None or now >= instant(launch.closes, launch.zone):
+        return False
+    if not run.timings:  # its sequence could not be read when it opened
+        return False
+    # A later close that nobody has agreed to: by the hours of before they would have missed everything.
+    return run.anchors.closes is None or now < instant(run.anchors.closes, run.anchors.zone)
 
 
 def _enroll_some(engine: Engine, content: Content, run_id: int, now: datetime) -> tuple[int, bool]:

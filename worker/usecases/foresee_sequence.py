@@ -65,6 +65,7 @@ def timetable(
     engine: Engine, content: Content, name: str, now: datetime, until: datetime, only: int | None = None
 ) -> list[Outlook]:
     """The same for one reader whom it met now (a launch: at its beginning): a real one, or one with no traits at all."""
+    look_at_sequence(engine, content, name)  # so that an unknown one is refused
     run = _imagined(content, name, now)
     if run is None:
         return []

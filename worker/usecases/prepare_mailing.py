@@ -53,10 +53,11 @@ def prepare_mailing(
 
 
 def gather_facts(engine: Engine, project: Path, *, base_url: str, now: datetime) -> Facts:
-    """What rendering needs to know that no author wrote."""
+    """What rendering needs to know that no author wrote. A launch that cannot be read stops the texts that show it alone."""
     with reading(engine) as connection:
         subscribers = count_confirmed(connection)
-    return Facts(subscribers, now, base_url, sources.read_launches(project), sources.read_picture_sizes(project))
+    launches, _broken = sources.read_readable_launches(project)
+    return Facts(subscribers, now, base_url, launches, sources.read_picture_sizes(project))
 
 
 def find_text(project: Path, source: str) -> tuple[Issue, str]:

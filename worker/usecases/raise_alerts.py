@@ -7,6 +7,7 @@ An alert is a mailing like any other and goes through the ledger. It cannot go w
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from worker.domain.mailing import MailingKind
@@ -20,13 +21,14 @@ from worker.store.ledger.outage import forget_outages
 log = logging.getLogger("broadsheet.alerts")
 
 
-def raise_alerts(engine: Engine, address: str, now: datetime) -> int:
-    """Create the alerts that are owed; returns how many. Without an address nobody is told by mail.
+def raise_alerts(engine: Engine, address: str, now: datetime, files: Sequence[str] = ()) -> int:
+    """Create the alerts that are owed; returns how many. Without an address nobody is told by mail. `files`: what is wrong
+    with files of launches, which may have no run yet.
 
     An outage that is over needs nobody any more; an alert that was stopped itself is cancelled with its reason.
     """
     with reading(engine) as connection:
-        owed = read_unalerted(connection) if address else []
+        owed = read_unalerted(connection, files) if address else []
         stale = read_stale_alerts(connection)
     with writing(engine) as connection:
         forget_outages(connection)
@@ -34,8 +36,12 @@ def raise_alerts(engine: Engine, address: str, now: datetime) -> int:
             cancel_mailing(connection, alert, now)
         raised = [one for one in owed if create_mailing(connection, _alert(one, address, now), now) is not None]
     for one in raised:
-        say(log, logging.WARNING, "alert raised", **{"run" if one.is_run else "mailing": one.number})
+        say(log, logging.WARNING, "alert raised", **({} if one.number is None else {_what(one): one.number}))
     return len(raised)
+
+
+def _what(one: Attention) -> str:
+    return "run" if one.is_run else "mailing"
 
 
 def _alert(attention: Attention, address: str, now: datetime) -> NewMailing:

@@ -6,6 +6,7 @@ Knows quotes, delimiters and line numbers, and nothing of what a cell means.
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from worker.usecases.read_text_file import LINE_LIMIT
 
 DELIMITERS = ",;\t"
 RECORD_LINES = 20  # a quotation mark open for longer is one somebody forgot; the lines after it are read again
+_ADDRESS = re.compile(r"[^\s@]@[^\s@]")
 _OPEN = "a quotation mark is opened and not closed"
 
 
@@ -55,6 +57,46 @@ def each_record(
         else:
             yield from records
             number += len(taken)
+
+
+def separator_of(line: str) -> str:
+    """The delimiter that Excel's own first line names, `sep=;`; empty for any other line. ValueError for one that is none."""
+    written = line.strip("\r\n").strip('"')
+    if not written.casefold().startswith("sep="):
+        return ""
+    given = written[len("sep=") :] or "\t"
+    if given != "\t" and (len(given) > 1 or given.isalnum() or not given.isprintable() or given in "\"'@"):
+        raise ValueError(f"names {given!r} as what stands between cells, which can be one sign alone")
+    return given
+
+
+def header_lines(first: str, lines: Iterator[str]) -> list[str]:
+    """The line a header begins with, and those after it for as long as a quotation mark is open."""
+    taken = [first]
+    while is_open(taken) and len(taken) < RECORD_LINES and (more := next(lines, "")):
+        taken.append(more)
+    return taken
+
+
+def header_cells(taken: Sequence[str], delimiter: str) -> tuple[list[str], int]:
+    """The cells of the first record, and how many lines it has; none of what is no CSV."""
+    if len(taken[0]) >= LINE_LIMIT:
+        return [], 0
+    reader = csv.reader(taken, delimiter=delimiter)
+    try:
+        return next(reader, []), reader.line_num
+    except csv.Error:
+        return [], 0
+
+
+def has_taken_rows(header: Sequence[str]) -> bool:
+    """Whether a header of several lines is one whose quotation mark somebody forgot."""
+    return len(header) > 1 and (is_open(header) or any(holds_address(line) for line in header[1:]))
+
+
+def holds_address(text: str) -> bool:
+    """Whether there is something like an address in it. A heading may well ask for somebody's @handle."""
+    return bool(_ADDRESS.search(text))
 
 
 def _take_apart(taken: Sequence[str], delimiter: str, number: int, width: int | None) -> tuple[list[Record], str]:

@@ -5,7 +5,6 @@ Puts together encoding, delimiter, header, format and cells. Touches no database
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,8 +21,17 @@ from worker.usecases.import_formats import recognise, require_columns_once
 from worker.usecases.import_formats.form import Cells, Format, Header, Reader, column_name
 from worker.usecases.import_rows import ReadRow, RefusedRow
 from worker.usecases.read_cells import clean
-from worker.usecases.read_csv_records import DELIMITERS, RECORD_LINES, each_record, is_open
-from worker.usecases.read_text_file import LINE_LIMIT, FileForm, each_line, look_at_file, open_lines
+from worker.usecases.read_csv_records import (
+    DELIMITERS,
+    RECORD_LINES,
+    each_record,
+    has_taken_rows,
+    header_cells,
+    header_lines,
+    holds_address,
+    separator_of,
+)
+from worker.usecases.read_text_file import FileForm, each_line, look_at_file, open_lines
 
 #: The column a file of refused rows has besides its own; it is not read.
 WHY = "refused_because"
@@ -160,24 +168,25 @@ class OpenedList:
 
     def _read_header(self, first: str) -> tuple[str, list[str]]:
         """The delimiter and the columns. Excel's own first line, `sep=;`, says the delimiter."""
-        given = ""
-        if first.strip().strip('"').casefold().startswith("sep=") and len(first.strip().strip('"')) <= 5:
-            given = first.strip("\r\n").strip('"')[4:5] or "\t"
+        try:
+            given = separator_of(first)
+        except ValueError as wrong:
+            fix = "save it with commas, semicolons or tabs"
+            raise SourceError(str(wrong), file=self._name, line=self._line, fix=fix) from None
+        if given:
             first = self._next_filled()
-        taken = [first]
-        while is_open(taken) and len(taken) < RECORD_LINES and (more := next(self._lines, "")):
-            self._line += 1
-            taken.append(more)
+        taken = header_lines(first, self._lines)
+        self._line += len(taken) - 1
         for delimiter in given or DELIMITERS:
-            names, lines = _header_cells(taken, delimiter)
+            names, lines = header_cells(taken, delimiter)
             if recognise(self._header(names), self._mapping):
                 self._keep_rows(taken, lines)
                 return delimiter, names
-        raise self._not_known(_header_cells(taken, given or max(DELIMITERS, key=first.count))[0])
+        raise self._not_known(header_cells(taken, given or max(DELIMITERS, key=first.count))[0])
 
     def _keep_rows(self, taken: Sequence[str], lines: int) -> None:
         """Give back what was read ahead and is no part of the header. SourceError where a header has taken rows into it."""
-        if lines > 1 and (is_open(taken[:lines]) or any("@" in line for line in taken[1:lines])):
+        if has_taken_rows(taken[:lines]):
             raise SourceError(
                 "a quotation mark is opened in the header and not closed",
                 file=self._name,
@@ -200,7 +209,7 @@ class OpenedList:
         return known, known.prepare(header)
 
     def _not_known(self, names: Sequence[str]) -> SourceError:
-        if any("@" in one for one in names):
+        if any(holds_address(one) for one in names):
             return SourceError(
                 "begins with an address, not with a header",
                 file=self._name,
@@ -222,17 +231,6 @@ def open_list(path: Path, mapping: Mapping[str, str] | None = None, name: str = 
     form = look_at_file(path)
     with open_lines(path, form) as text:
         yield OpenedList(name or path.name, form, text, mapping)
-
-
-def _header_cells(taken: Sequence[str], delimiter: str) -> tuple[list[str], int]:
-    """The cells of the first record, and how many lines it has."""
-    if len(taken[0]) >= LINE_LIMIT:
-        return [], 0
-    reader = csv.reader(taken, delimiter=delimiter)
-    try:
-        return next(reader, []), reader.line_num
-    except csv.Error:
-        return [], 0
 
 
 def _joined(same_names: frozenset[str], columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:

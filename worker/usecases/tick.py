@@ -65,7 +65,7 @@ def tick(
     verify_referrals(engine, content.publication.referral, content.publication.slot.zone, at)
     forget_old_networks(engine, at)
     advance_followups(engine, content, at, batch_size)
-    raise_alerts(engine, alert_address, at)
+    raise_alerts(engine, alert_address, at, content.unreadable)
     review_blocks(engine, pace, batch_size)
     with reading(engine) as connection:
         if fenced_reason(connection) is not None:

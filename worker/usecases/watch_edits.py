@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from worker.domain.launch import Launch
 from worker.domain.run import Edits, Run, find_edits
 from worker.domain.sequence import timings_of
 from worker.store.engine import Connection, Engine, reading, writing
@@ -38,15 +39,43 @@ def watch_edits(engine: Engine, content: Content, now: datetime) -> Held:
 
 def look_at_run(run: Run, content: Content) -> tuple[str | None, frozenset[str] | None, Edits]:
     """Why a person should look, what waits until then (None: all of it), and what was edited."""
+    launch = content.launches.get(run.launch_id or "")
+    if launch is not None and launch.sequence != run.sequence:
+        return _other_sequence(run, launch, content), None, Edits()
     if why := content.broken.get(run.sequence):
         return f"{run.sequence} cannot be read, and waits: {why}", None, Edits()
     if run.sequence not in content.steps:
         return f"content/sequences/{run.sequence} is gone, and what is due of it waits", None, Edits()
     anchors = content.anchors_now(run)
     if anchors is None:
-        return f"the launch {run.launch_id} is gone from content/launches, and {run.sequence} waits", None, Edits()
+        return f"the launch {run.launch_id} {_gone(content)}, and {run.sequence} waits", None, Edits()
     edits = find_edits(run, content.steps[run.sequence], anchors)
-    return describe_edits(run.sequence, edits), frozenset(edits.moved), edits
+    reasons = filter(None, (_nobody(run, content), describe_edits(run.sequence, edits)))
+    return "; ".join(reasons) or None, frozenset(edits.moved), edits
+
+
+def _other_sequence(run: Run, launch: Launch, content: Content) -> str:
+    """Where both can be read and steps would be lost, a person decides (follow_renames.py carries over the rest)."""
+    said = f"{launch.file} names the sequence {launch.sequence}, and its mails so far are those of {run.sequence}, which waits"
+    if content.steps.get(launch.sequence):
+        return f"{said}: put {run.sequence} back, or let it hold with `broadsheet sequences apply {launch.sequence}`"
+    return f"{said}: {content.broken.get(launch.sequence, f'content/sequences/{launch.sequence} has no step')}"
+
+
+def _nobody(run: Run, content: Content) -> str | None:
+    """Why nobody can be enrolled; who is in it already goes on."""
+    launch, known = content.launches.get(run.launch_id or ""), content.publication.audiences
+    if launch is None or launch.audience in known:
+        return None
+    return (
+        f"nobody is enrolled: {launch.file} names the audience {launch.audience!r}, which is none of {', '.join(known)}"
+    )
+
+
+def _gone(content: Content) -> str:
+    if content.unreadable:
+        return f"is in no file that can be read ({'; '.join(content.unreadable)})"
+    return "is gone from content/launches"
 
 
 def describe_edits(sequence: str, edits: Edits) -> str | None:

@@ -28,6 +28,8 @@ def write_alert(engine: Engine, project: Path, source: str) -> Issue:
     """The alert an alert mailing's source asks for. Raises UsageError where its mailing is gone."""
     attention = attention_of(source)
     line = " ".join(attention.reason.split())
+    if attention.number is None:
+        return _alert("file", "A launch", line, _about_file(line))
     if attention.is_run:
         with reading(engine) as connection:
             run = runs_by_id(connection, [attention.number])[attention.number]
@@ -60,6 +62,15 @@ def _about_run(run: Run, reason: str) -> str:
         f"**What happened:** {_literal(reason)}",
         f"**Which run:** `{run.key}`, begun on {run.started_at:%d %B %Y}. What it names waits; everything else goes on.",
         "**What you can do:**\n\n" + "\n".join(f"- {one}" for one in advice),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _about_file(reason: str) -> str:
+    parts = [
+        f"**What happened:** a launch cannot be read: {_literal(reason)}",
+        "What is due of it waits, and it does not open. Everything else goes on.",
+        "**What you can do:**\n\n- `broadsheet launches list` says what to write instead.",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 
 from worker.domain.launch import Launch
 from worker.render.links import LinkIds, Purpose
-from worker.sources import read_launches
+from worker.sources import read_readable_launches
 from worker.store.consent import surviving
 from worker.store.engine import reading
 from worker.store.launches import has_converted
@@ -49,9 +49,11 @@ def apply(site: Site, token: str) -> ResponseReturnValue:
 
 
 def launch_of(site: Site, ids: LinkIds) -> Launch:
-    """The launch a link is about; 404 where there is none of that id any more."""
-    launch = read_launches(site.context.settings.project).get(ids.launch_id)
-    return launch if launch is not None else abort(404)
+    """The launch a link is about; 404 where there is none of that id any more. SourceError where it may be in a broken file."""
+    launches, broken = read_readable_launches(site.context.settings.project)
+    if ids.launch_id not in launches and broken:
+        raise broken[0]
+    return launches.get(ids.launch_id) or abort(404)
 
 
 def _invitation(site: Site, ids: LinkIds) -> Invitation:

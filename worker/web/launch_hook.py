@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from worker.domain.signed_call import verify
 from worker.errors import SignatureError
 from worker.logs import say
-from worker.sources import read_launches
+from worker.sources import read_readable_launches
 from worker.usecases.take_conversion import Taken, take_conversion
 from worker.web.site import Site
 
@@ -46,7 +46,10 @@ def receive(site: Site, launch_id: str) -> ResponseReturnValue:
         signature = verify(secrets, stamp, written, body, site.now())
     except SignatureError as forged:
         return _refuse(forged.what, forged.what, 401)
-    if launch_id not in read_launches(site.context.settings.project):
+    launches, broken = read_readable_launches(site.context.settings.project)
+    if launch_id not in launches:
+        if broken:
+            raise broken[0]  # it may be there: whoever calls is to try again
         return _refuse("no such launch", "there is no such launch", 404)
     try:
         address, how = _read(body)

@@ -21,7 +21,7 @@ from worker.errors import BroadsheetError, LinkError
 from worker.logs import say
 from worker.queue.hints import Hint, enqueue_hints, fresh_window
 from worker.render.links import LinkIds, Purpose, Signer
-from worker.sources import read_launches
+from worker.sources import read_readable_launches
 
 if TYPE_CHECKING:
     from worker.context import Context
@@ -79,9 +79,9 @@ class Site:
 
     @property
     def launches(self) -> Mapping[str, Launch]:
-        """The author's launches by id; none where they cannot be read just now."""
+        """The author's launches by id, those that can be read just now."""
         try:
-            return read_launches(self.context.settings.project)
+            return read_readable_launches(self.context.settings.project)[0]
         except Exception as broken:  # the same
             problem = broken.what if isinstance(broken, BroadsheetError) else type(broken).__name__
             say(log, logging.ERROR, "launches unreadable", problem=problem)

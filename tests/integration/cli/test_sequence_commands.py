@@ -170,7 +170,7 @@ def test_a_sequence_shows_who_is_in_it_and_what_became_of_each_step(on, context,
     advance(context, NOW)
     shown = on("sequences", "show", "launch", "--json").json
     [run] = shown["runs"]
-    assert run["run"] == "launch:producer-groups:launch"
+    assert run["run"] == "launch:producer-groups"
     assert run["enrolled"] == {"active": 16, "finished": 0, "stopped": 0}
     assert run["steps"]["second-thoughts"]["due"] == 16
     text = on("sequences", "show", "launch").out
@@ -258,3 +258,22 @@ def test_a_mistake_is_told_with_its_place_and_a_wrong_name_with_the_right_ones(o
     assert (unknown.code, "the sequences are: launch, referral" in unknown.err) == (2, True)
     assert on("sequences", "simulate", "referral", "--until", "soon").code == 2
     assert on("sequences", "preview", "referral", "--as", "nobody@example.com").code != 0
+
+
+@pytest.mark.parametrize("words", [["preview", "nope"], ["simulate", "nope", "--until", UNTIL], ["show", "nope"]])
+def test_a_sequence_that_is_not_there_is_wrong_use_and_those_there_are_are_named(on, launch, words):
+    ended = on("sequences", *words)
+    assert ended.code == 2
+    assert "referral" in ended.err
+
+
+def test_a_folder_with_a_name_that_cannot_be_is_told_so(on, project, launch):
+    folder = project / "content" / "sequences" / "my launch"
+    folder.mkdir()
+    (folder / "01.md").write_text("---\nid: x\n---\n", encoding="utf-8")
+    (project / "content" / "sequences" / "launch" / "notes.md").mkdir()  # no step
+    broken = {one["sequence"]: one["broken"] for one in on("sequences", "list", "--json").json}
+    assert "cannot be called 'my launch'" in broken.pop("my launch")
+    assert set(broken.values()) == {None}
+    launch.write_text(launch.read_text(encoding="utf-8").replace('"launch"', '"my launch"'), encoding="utf-8")
+    assert "cannot be called 'my launch'" in on("check").err

@@ -86,6 +86,10 @@ def test_a_dry_run_says_the_same_and_writes_nothing(engine, reader, file):
         "email\nada@example.com\nbob@example.com\n".encode("utf-16"),
         b"sep=;\nmail;name\nada@example.com;a\nbob@example.com;b\n",
         b"email\rada@example.com\rbob@example.com\r",
+        b"Email,What is your @handle?\nada@example.com,@ada\nbob@example.com,@bob\n",
+        b'Email,"What brings\nyou here?",Name\nada@example.com,x,Ada\nbob@example.com,y,Bob\n',
+        b'Name,"Your\nemail"\nAda,ada@example.com\nBob,bob@example.com\n',
+        b'email,height 5"\nada@example.com,A\nbob@example.com,B\n',
     ],
 )
 def test_files_are_read_as_spreadsheets_and_forms_write_them(engine, reader, file, content):
@@ -102,6 +106,11 @@ def test_files_are_read_as_spreadsheets_and_forms_write_them(engine, reader, fil
         (b"email,e-mail\na@example.com,b@example.com\n", "more than one column"),
         (b"ada@example.com,Ada\n", "begins with an address"),
         (b"PK\x03\x04 a workbook", "zip archive"),
+        (b"sep=||\nemail||name\nada@example.com||Ada\n", "one sign alone"),
+        (b"sep=;\n", "empty"),
+        (b'email,"name\nada@example.com,Ada\nbob@example.com,"Bob\n', "quotation mark"),
+        (b"What is your @handle?,Name\n@ada,Ada\n", "no column email"),
+        (b"email," + b"x" * 140_000 + b"\nada@example.com,1\n", "no column email"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why_and_what_to_do(engine, reader, file, content, problem):
@@ -120,6 +129,10 @@ def test_a_missing_file_is_told(engine, file):
 def test_a_column_may_be_named(engine, reader, file):
     file.write_text("email,Where do we write?\nx,ada@example.com\n")
     assert tally(read(engine, file, column="where do we write?")) == (1, 0, 0, 0)
+    file.write_text('"Where do we write, like you@example.com?",Your @handle\nada@example.com,@ada\n')
+    seen = read(engine, file, column="Where do we write, like you@example.com?")
+    assert (tally(seen), seen.bad_lines) == ((0, 1, 0, 0), [])
+    file.write_text("email,Where do we write?\nx,ada@example.com\n")
     with pytest.raises(SourceError, match="no column Address 2"):
         read(engine, file, column="Address 2")
 

@@ -1,7 +1,7 @@
 """A launch's steps reach its audience at their hours, once, and nobody after the close."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select, update
 
@@ -14,6 +14,8 @@ from worker.store.launches import convert, mute
 from worker.store.ledger.mailings import get_mailing, list_mailings
 from worker.store.tables import due_steps, subscribers
 from worker.usecases import enroll_audiences, plan_steps
+from worker.usecases.apply_edits import apply_edits, find_changes
+from worker.usecases.raise_alerts import raise_alerts
 
 MILLISECOND = timedelta(milliseconds=1)
 OPENING = make_step(step_id="opening", when="at opens")
@@ -36,7 +38,7 @@ def test_a_step_becomes_a_mailing_at_its_hour_and_not_before(engine, sequences):
     with reading(engine) as connection:
         mailing = get_mailing(connection, created)
     [run] = sequences.runs()
-    assert (run.key, mailing.key) == ("launch:producer-groups:launch", f"step:{run.id}:reminder:1")
+    assert (run.key, mailing.key) == ("launch:producer-groups", f"step:{run.id}:reminder:1")
     assert (mailing.kind, mailing.status) == (MailingKind.STEP, MailingStatus.SCHEDULED)
     assert (mailing.source, mailing.launch_id) == ("step:launch/reminder", "producer-groups")
     assert (mailing.send_at, mailing.wall_time, mailing.zone) == (DUE, "2026-12-15T09:00", ZONE)
@@ -204,3 +206,57 @@ def test_a_close_that_is_moved_nearer_ends_it_at_once(engine, sequences):
     sequences.launches["producer-groups"] = make_launch(closes=wall("2026-11-20T18:00"))
     assert sequences.advance(OPENS + timedelta(days=7)) == []
     assert sequences.rows() == [("reminder", "skipped", "closed")]
+
+
+def test_a_launch_that_opens_again_after_its_run_has_ended_waits_for_agreement_and_goes_on(engine, sequences):
+    make_readers(engine)
+    sequences.launch(OPENING, REMINDER)
+    ended = CLOSES + timedelta(days=10)
+    sequences.advance_until(OPENS, OPENS, DUE, CLOSES, ended)
+    assert sequences.runs() == []
+    late = make_readers(engine, 1)
+    sequences.launch(closes=wall("2027-02-16T18:00"))
+    again = ended + timedelta(days=20)
+    assert sequences.advance_until(again, again + timedelta(days=1)) == []
+    [run] = sequences.runs()
+    assert "`broadsheet sequences apply launch`" in run.needs_attention
+    assert raise_alerts(engine, "author@example.com", again) == 1
+    [change] = find_changes(engine, sequences.content, "launch", again)
+    assert apply_edits(engine, change, again)
+    due = datetime(2027, 2, 13, 9, tzinfo=UTC)
+    assert sequences.advance_until(again, due) == [(due, "reminder", [late[0].id])]  # the others had theirs
+    sequences.advance_until(due + timedelta(days=20))
+    assert sequences.runs() == []
+
+
+def test_a_launch_whose_audience_was_not_enrolled_by_its_close_ends_all_the_same(engine, sequences, monkeypatch):
+    monkeypatch.setattr(enroll_audiences, "CHUNK", 1)
+    monkeypatch.setattr(enroll_audiences, "ROUNDS", 1)
+    make_readers(engine, 4)
+    sequences.launch(REMINDER)
+    sequences.advance(OPENS)
+    sequences.advance(CLOSES)
+    assert sequences.runs()[0].joined_through is None
+    sequences.advance(CLOSES + timedelta(days=9))
+    assert sequences.runs() == []
+
+
+def test_a_launch_that_opens_while_its_sequence_cannot_be_read_is_told_and_begins_once_it_can(engine, sequences):
+    readers = make_readers(engine)
+    sequences.launch(OPENING, REMINDER)
+    steps = sequences.steps.pop("launch")
+    sequences.broken["launch"] = "content/sequences/launch/01.md:3: it is not YAML"
+    sequences.advance(OPENS - MILLISECOND)
+    assert raise_alerts(engine, "author@example.com", OPENS) == 0
+    sequences.advance_until(OPENS, OPENS + timedelta(days=1))
+    [run] = sequences.runs()
+    assert "01.md:3" in run.needs_attention
+    assert raise_alerts(engine, "author@example.com", OPENS) == 1
+    sequences.broken.clear()
+    sequences.steps["launch"] = steps
+    mended = OPENS + timedelta(days=2)
+    assert sequences.advance_until(*(mended + n * timedelta(minutes=1) for n in range(3)), DUE) == [
+        (mended + timedelta(minutes=1), "opening", [one.id for one in readers]),
+        (DUE, "reminder", [one.id for one in readers]),
+    ]
+    assert sequences.runs()[0].needs_attention is None

@@ -146,6 +146,19 @@ def test_a_quotation_mark_left_open_in_the_header_stops_the_file_before_it_swall
     assert wrong.value.line == 2
 
 
+def test_a_heading_may_ask_for_a_handle():
+    form, [row] = read(b'email,"What is your\n@handle?"\na@example.com,@ada\n')
+    assert (form.header[1], row.line, row.address) == ("What is your\n@handle?", 3, "a@example.com")
+    with pytest.raises(SourceError, match="names no column address"):
+        read(b"Where?,What is your @handle?\na@example.com,@ada\n")
+
+
+def test_a_delimiter_that_is_none_is_told():
+    with pytest.raises(SourceError, match="one sign alone") as wrong:
+        read(b"sep=||\nemail||name\na@example.com||Ada\n")
+    assert wrong.value.line == 1
+
+
 def test_a_header_over_several_lines_is_one():
     form, [row] = read(b'"E-mail","Full\nname"\na@example.com,Ada\n')
     assert (form.header, row.line, row.name) == (("E-mail", "Full\nname"), 3, "Ada")

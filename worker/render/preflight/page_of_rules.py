@@ -14,7 +14,8 @@ _HEAD = """\
 
 `broadsheet check`, `broadsheet preview` and `broadsheet send` ask the same rules. Each finding names the file, the line,
 the rule, why it matters to a reader, and what to write instead. An **error** blocks sending, a *warning* does not. Lengths
-are measured with the longest name in your list.
+are measured with the longest name in your list. `check` without a name reads the launches' files too; what is wrong with one
+is the error `launch`.
 
 A rule can be switched off for one letter, by name, in its front matter:
 

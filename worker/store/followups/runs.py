@@ -7,14 +7,14 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, exists, select, update
+from sqlalchemy import Row, exists, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.domain.run import Run
 from worker.domain.sequence import Anchors, Timings, read_anchors, read_timings, write_anchors, write_timings
 from worker.store.engine import Connection
 from worker.store.ledger.moves import changed
-from worker.store.tables import enrollments, sequence_runs
+from worker.store.tables import enrollments, mailings, sequence_runs
 
 
 def begin_run(
@@ -50,6 +50,11 @@ def open_runs(connection: Connection) -> list[Run]:
     return [_run(row) for row in connection.execute(query)]
 
 
+def all_runs(connection: Connection) -> list[Run]:
+    """Every run, ended ones too, oldest first."""
+    return [_run(row) for row in connection.execute(select(sequence_runs).order_by(sequence_runs.c.id))]
+
+
 def runs_of(connection: Connection, sequence: str) -> list[Run]:
     """Every run of a sequence, oldest first."""
     query = select(sequence_runs).where(sequence_runs.c.sequence == sequence).order_by(sequence_runs.c.id)
@@ -68,16 +73,31 @@ def find_run(connection: Connection, key: str) -> Run | None:
     return None if row is None else _run(row)
 
 
-def known_keys(connection: Connection, keys: Collection[str]) -> set[str]:
-    """Those of these keys whose runs have begun."""
-    query = select(sequence_runs.c.key).where(sequence_runs.c.key.in_(sorted(keys)))
-    return set(connection.execute(query).scalars()) if keys else set()
-
-
 def end_run(connection: Connection, run_id: int, now: datetime) -> bool:
     """Nothing of it is left to come."""
     statement = update(sequence_runs).where(sequence_runs.c.id == run_id, sequence_runs.c.ended_at.is_(None))
     return changed(connection, statement.values(ended_at=now)) == 1
+
+
+def reopen_run(connection: Connection, run_id: int) -> bool:
+    """There may be something left of it after all."""
+    statement = update(sequence_runs).where(sequence_runs.c.id == run_id, sequence_runs.c.ended_at.is_not(None))
+    return changed(connection, statement.values(ended_at=None)) == 1
+
+
+def rename_run(connection: Connection, run: Run, sequence: str, key: str) -> bool:
+    """Its folder has another name: its mailings find their texts there. False where another clock was first."""
+    other = sequence_runs.alias()
+    statement = update(sequence_runs).where(
+        sequence_runs.c.id == run.id,
+        sequence_runs.c.sequence == run.sequence,
+        ~exists().where(other.c.key == key, other.c.id != run.id),
+    )
+    if changed(connection, statement.values(sequence=sequence, key=key)) != 1:
+        return False
+    texts = update(mailings).where(mailings.c.run_id == run.id, mailings.c.step_id.is_not(None))
+    connection.execute(texts.values(source=literal(f"step:{sequence}/") + mailings.c.step_id))
+    return True
 
 
 def move_enrolled(connection: Connection, run: Run, through: int, joined: datetime | None) -> bool:

@@ -1,10 +1,11 @@
-"""What needs a person: mailings and runs of sequences whose reason nobody has been told yet, and alerts that have nothing
-left to tell.
+"""What needs a person: mailings, runs of sequences and files whose reason nobody has been told yet, and alerts that have
+nothing left to tell.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -13,15 +14,19 @@ from worker.domain.mailing import MailingKind, MailingStatus
 from worker.store.engine import Connection
 from worker.store.tables import mailings, sequence_runs
 
-ALERT_SOURCE = "alert:"  # then the mailing's number (of a run: `run-` and its own), a colon, and the reason
+ALERT_SOURCE = (
+    "alert:"  # then the mailing's number (of a run: `run-` and its own; of a file: `file`), a colon, and the reason
+)
 _RUN = "run-"
+_FILE = "file"
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """A mailing or, where `is_run`, a run of a sequence that needs attention, and why."""
+    """A mailing or, where `is_run`, a run of a sequence that needs attention, and why; a file has no number, and its reason
+    names it."""
 
-    number: int
+    number: int | None
     reason: str
     is_run: bool = False
 
@@ -37,17 +42,22 @@ class Attention:
 
     @property
     def _name(self) -> str:
-        return f"{_RUN if self.is_run else ''}{self.number}"
+        return _FILE if self.number is None else f"{_RUN if self.is_run else ''}{self.number}"
 
 
 def attention_of(source: str) -> Attention:
     """What an alert's source names. Raises ValueError for another source."""
     name, _, reason = source.removeprefix(ALERT_SOURCE).partition(":")
+    if name == _FILE:
+        return Attention(None, reason)
     return Attention(int(name.removeprefix(_RUN)), reason, name.startswith(_RUN))
 
 
-def read_unalerted(connection: Connection) -> list[Attention]:
-    """What needs attention for a reason no alert was raised for. Alerts themselves are not among it."""
+def read_unalerted(connection: Connection, files: Sequence[str] = ()) -> list[Attention]:
+    """What needs attention for a reason no alert was raised for. Alerts themselves are not among it.
+
+    `files`: what is wrong with files that nothing else may tell of yet.
+    """
     query = select(mailings.c.id, mailings.c.needs_attention).where(
         mailings.c.needs_attention.is_not(None), mailings.c.kind != MailingKind.ALERT
     )
@@ -56,6 +66,7 @@ def read_unalerted(connection: Connection) -> list[Attention]:
     )
     needed = [Attention(*row) for row in connection.execute(query)]
     needed += [Attention(*row, is_run=True) for row in connection.execute(runs)]
+    needed += [Attention(None, what) for what in files if not any(what in one.reason for one in needed)]
     found = {one.key: one for one in needed}
     if not found:
         return []
@@ -73,13 +84,12 @@ def read_stale_alerts(connection: Connection) -> list[int]:
     about = {row.id: attention_of(row.source) for row in connection.execute(stopped)}
     if not about:
         return []
+    numbers = sorted({one.number for one in about.values() if one.number is not None})
     needed = {
         (table is sequence_runs, number)
         for table in (mailings, sequence_runs)
         for number in connection.execute(
-            select(table.c.id).where(
-                table.c.id.in_(sorted({one.number for one in about.values()})), table.c.needs_attention.is_not(None)
-            )
+            select(table.c.id).where(table.c.id.in_(numbers), table.c.needs_attention.is_not(None))
         ).scalars()
     }
     return [alert for alert, one in about.items() if (one.is_run, one.number) not in needed]
