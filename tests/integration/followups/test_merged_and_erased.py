@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
+from tests.integration.followups.conftest import OPENS
+from tests.integration.followups.test_edited_sequences import agree_to_all
 from tests.integration.followups.test_rules_at_start import planned, started_with
 from tests.support.followups import ZONE, make_step
 from tests.support.makers import make_subscriber, make_suppression
@@ -246,6 +248,26 @@ def test_a_step_the_later_one_was_sent_is_not_sent_to_the_earlier(engine, sequen
         (MET + 5 * DAY, "third", [stays.id])
     ]
     assert ("hello", "skipped", "merged") in sequences.rows(stays)
+
+
+def test_a_step_the_other_record_had_is_not_sent_again_when_an_edit_is_agreed_to(engine, sequences):
+    hash_addresses(engine, "the oldest secret of these tests")
+    with writing(engine) as connection:
+        make_subscriber(connection, address="ends@example.com", zone="Asia/Tokyo")
+        stays = make_subscriber(connection, address="stays@example.com", zone="America/Denver")
+    last = make_step(step_id="last", when="1 day before closes, at 18:00")
+    sequences.launch(make_step(when="3 days before closes, at 09:00 their time"), last)
+    sequences.advance(OPENS)
+    denver = datetime(2026, 12, 15, 16, tzinfo=UTC)  # 09:00 there; in Tokyo eight hours later
+    assert sequences.advance_until(denver) == [(denver, "reminder", [stays.id])]
+    sequences.launch(make_step(when="2 days before closes, at 09:00 their time"), last)
+    sequences.advance(denver + HOUR)
+    merge(engine, denver + 2 * HOUR)
+    sequences.advance(denver + 3 * HOUR)  # its mark waits with the step for somebody to agree
+    agree_to_all(sequences)
+    found = sequences.advance_until(*(denver + n * HOUR for n in range(4, 72)))
+    assert [(step, who) for _at, step, who in found] == [("last", [stays.id])]
+    assert sequences.rows(stays)[0] == ("reminder", "skipped", "merged")
 
 
 def test_somebody_erased_gets_nothing_more_and_no_trigger_names_them(engine, sequences, pair):
