@@ -14,6 +14,10 @@ LATE, HELD, REMOVED, ONLY_IF, STOP_IF, PAUSED, MERGED, JOINED_LATER, CLOSED = (
     *("late", "held", "removed", "only_if", "stop_if", "paused", "merged", "joined_later", "closed"),
 )
 
+#: They have come back, and the provider's list still holds them; looked at again soon, for that is over in a moment.
+RETURNING = "returning"
+RETURNS_AGAIN = timedelta(minutes=5)
+
 
 @dataclass(frozen=True, slots=True)
 class Send:
@@ -52,6 +56,7 @@ class Facts:
     `stop_if` and `only_if` say whether the rule is met; without such a rule, False and True. `closes`: when its launch closes
     by today's file, perhaps earlier than the run was told. `passed`: its moment had passed when the reader came. `merged`:
     another record of the same person has had it. `grace`: of one that does not go late, for how long after its hour it may.
+    `returning`: they have come back, and may be mailed in a moment.
     """
 
     near: Near
@@ -66,6 +71,7 @@ class Facts:
     closes: datetime | None = None
     grace: timedelta | None = None
     put_off: str = ""
+    returning: bool = False
 
 
 def decide(facts: Facts, due_at: datetime, expires_at: datetime, rules: QuietRules, now: datetime) -> Decision:
@@ -78,6 +84,8 @@ def decide(facts: Facts, due_at: datetime, expires_at: datetime, rules: QuietRul
         return Skip(why)
     if facts.held:
         return PutOff(expires_at, HELD)
+    if facts.returning:
+        return PutOff(min(now + RETURNS_AGAIN, expires_at), RETURNING)
     if not facts.only_if:
         return Skip(ONLY_IF)
     if facts.paused:

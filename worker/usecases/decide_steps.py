@@ -110,6 +110,7 @@ def decide_steps(
             passed=passed(moment.due_at, enrollment.triggered_at),
             barred=(standing.barred if standing else "erased") or _left(enrollment),
             put_off=HELD if _is_held(held, row) else row.reason,
+            returning=standing is not None and standing.returning,
         )
         decision = _decide(content, facts, row, moment, now)
         if isinstance(decision, Send):

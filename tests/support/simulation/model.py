@@ -148,6 +148,11 @@ class Lives:
                 return why
         return ""
 
+    def returning(self, record, at):
+        """Whether they have come back, and nobody outside knows whether they may be mailed already."""
+        spans = self.barred_spans[record]
+        return any(until <= at < latest and why == "unsubscribed" for _, until, latest, why in spans)
+
     def paused(self, record, at):
         last = [until for begins, until in self.pauses[record] if begins <= at]
         return bool(last) and last[-1] > at
@@ -294,7 +299,8 @@ def quiet(lives, inbox, one, step, at, *, surely):
 def enrollments(lives, inbox):
     """Everybody who is in a sequence by what happened."""
     found = []
-    for record, at in lives.confirmed.items():
+    back = {record: at[0] for record, at in lives.returned.items() if at}
+    for record, at in (back | lives.confirmed).items():  # each once: the first of their confirmations
         found.append(Enrolled("welcome", record, at, lives.tick_from(at)))
     for record in lives.people:
         if (at := lives.became_paid(record)) is not None:
@@ -333,15 +339,14 @@ def _in_launch(lives, launch):
         came = lives.confirmed.get(record) or (opens if record not in lives.signed_up else None)
         if came is None:
             continue
-        at = max(opens, came)
+        at, enrolled = max(opens, came), max(first, lives.tick_from(max(opens, came)))
+        for back in lives.returned[record]:  # who is away is not in the audience; who comes back later is from then on
+            if back > at and lives.barred(record, lives.tick_at(enrolled)) == "unsubscribed":
+                at, enrolled = back, max(enrolled, lives.tick_from(back))
         closes = lives.closes(launch.id, lives.tick_at(lives.tick_from(at)))[1]
-        enrolled = max(first, lives.tick_from(at))
-        if lives.tick_at(enrolled) >= closes:
-            continue
-        gone = lives.barred(record, lives.tick_at(enrolled)) or lives.barred(
-            record, lives.tick_at(enrolled), surely=False
-        )
-        yield Enrolled(launch.sequence, record, at, enrolled, sure=not gone and not lives.returned[record])
+        if lives.tick_at(enrolled) < closes:
+            sure = not lives.barred(record, lives.tick_at(enrolled))
+            yield Enrolled(launch.sequence, record, at, enrolled, sure)
 
 
 STEPS = {step.id: (name, step) for name, steps in SEQUENCES.items() for step in steps}
