@@ -112,7 +112,7 @@ class Lives:
         elif what in ("confirmed", "returned"):
             for span in self.barred_spans[record]:
                 if span[1] == FOREVER and span[3] in ("unconfirmed", "unsubscribed"):
-                    span[1], span[2] = at, self.tick_at(self.tick_from(at) + (what == "returned"))
+                    span[1], span[2] = at, self._let_go(at) if what == "returned" else self.tick_at(self.tick_from(at))
             if what == "confirmed":
                 self.confirmed[record] = at
             else:
@@ -138,6 +138,13 @@ class Lives:
             self.edited[one.detail[0]] = (at, one.detail[1])
         elif what == "agreed":
             self.agreed[one.detail] = at
+
+    def _let_go(self, at):
+        """The tick that surely sees who came back mailable: the one after the first at which a worker works."""
+        place = self.tick_from(at)
+        while any(begins <= self.tick_at(place) < ends for begins, ends in self.stalled):
+            place += 1
+        return self.tick_at(place + 1)
 
     # --- what holds at a moment
 
