@@ -28,6 +28,11 @@ class Arrival(StrEnum):
     NEVER = "never"  # taken back, or left out just before the call
 
 
+#: They have come back, and the provider's list still holds them; looked at again soon, for that is over in a moment.
+RETURNING = "returning"
+RETURNS_AGAIN = timedelta(minutes=5)
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
     """It goes now."""
@@ -66,6 +71,7 @@ class Facts:
     by today's file, perhaps earlier than the run was told. `passed`: its moment had passed when the reader came. `merged`:
     another record of the same person has had it. `grace`: of one that does not go late, for how long after its hour it may;
     `day_zone`: of such a one that counts back, on whose calendar it must be its day ("two days left" is wrong on the next).
+    `returning`: they have come back, and may be mailed in a moment.
     """
 
     near: Near
@@ -82,6 +88,7 @@ class Facts:
     arrival: Arrival = Arrival.CAME
     day_zone: str = ""
     put_off: str = ""
+    returning: bool = False
 
 
 def last_moment(facts: Facts, moment: Moment) -> datetime:
@@ -106,6 +113,8 @@ def decide(facts: Facts, due_at: datetime, expires_at: datetime, rules: QuietRul
         return Skip(NO_ISSUE)
     if facts.arrival is Arrival.AHEAD:
         return PutOff(min(now + _LOOKS_AGAIN, expires_at), ISSUE_AHEAD)
+    if facts.returning:
+        return PutOff(min(now + RETURNS_AGAIN, expires_at), RETURNING)
     if not facts.only_if:
         return Skip(ONLY_IF)
     if facts.paused:

@@ -1,6 +1,6 @@
 """Known keys: which records are, or were, the same person's, by keyed hashes of the addresses they had.
 
-For referrals alone: it decides who counts, never who gets mail. A record is linked to another by a spelling of its address
+For referrals, and to know a buyer by a former address (former_addresses.py): it decides who counts, never who gets mail. A record is linked to another by a spelling of its address
 that the other has now, or had before it got another address, was merged or erased.
 """
 

@@ -68,12 +68,12 @@ def _confirm(
     if subscriber.status is SubscriberStatus.PENDING and held(connection, subscriber.address_key) is None:
         if not confirm_pending(connection, subscriber.id, now, consent):
             return Standing.CONFIRMED, []  # another press was first
-        note_trigger(connection, Trigger.CONFIRMED, subscriber.id, now)
         due = welcome(connection, subscriber, now)
     else:
         if not ask_return(connection, subscriber, now, evidence, consent, FORM):
             return Standing.CONFIRMED, []
         due = [Due(TASK, 0, KINDS[MailingKind.WELCOME].queue)]
+    note_trigger(connection, Trigger.CONFIRMED, subscriber.id, now)  # a run knows each reader once, also who comes back
     confirm_referral(connection, subscriber.id, now)
     note_network(connection, subscriber.id, network, now)
     if name is not None:

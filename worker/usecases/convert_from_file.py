@@ -15,6 +15,7 @@ from pathlib import Path
 from worker.domain.address import address_key
 from worker.errors import SourceError
 from worker.store.engine import Connection, Engine, write
+from worker.store.former_addresses import readers_before
 from worker.store.launches import convert_all, who_converted
 from worker.store.subscribers import by_address_keys
 from worker.usecases.read_csv_records import (
@@ -43,7 +44,7 @@ class Applicants:
     rows: int = 0
     converted: int = 0
     already: int = 0  # before, or on an earlier row of this file
-    unknown: int = 0  # no subscriber has this address
+    unknown: int = 0  # no subscriber has this address, or had it
     bad: int = 0
     unknown_lines: list[int] = field(default_factory=list)
     bad_lines: list[tuple[int, str]] = field(default_factory=list)
@@ -85,14 +86,15 @@ def _take(
 
     def take(connection: Connection) -> tuple[list[int], int]:
         found = by_address_keys(connection, {key for _, key in chunk})
-        ids = {subscriber.id for subscriber in found.values()}
+        before = readers_before(connection, {key for _, key in chunk} - found.keys())
+        ids = {subscriber.id for subscriber in found.values()} | set(before.values())
         if foreseen is not None:
             fresh = ids - who_converted(connection, launch_id, ids) - foreseen
             foreseen.update(fresh)
             new = len(fresh)
         else:
             new = len(convert_all(connection, launch_id, ids, "csv", now))
-        return [line for line, key in chunk if key not in found], new
+        return [line for line, key in chunk if key not in found and key not in before], new
 
     unknown, new = write(engine, take)
     seen.unknown += len(unknown)

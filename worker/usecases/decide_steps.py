@@ -126,6 +126,7 @@ def decide_steps(
             arrival=arrived[run.id].get(row.subscriber_id, Arrival.CAME),
             barred=(standing.barred if standing else "erased") or _left(enrollment),
             put_off=HELD if _is_held(held, row) else row.reason,
+            returning=standing is not None and standing.returning,
         )
         decision = _decide(content, facts, row, moment, now)
         if isinstance(decision, Send):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from worker.domain.due_step import MERGED, REMOVED
 from worker.domain.run import Enrollment, Run
 from worker.domain.sequence import moment_of
 from worker.store.engine import Connection, Engine, reading, writing
@@ -59,11 +60,20 @@ def _rederive_some(connection: Connection, run: Run, now: datetime) -> bool:
 
 
 def _placed(run: Run, one: Enrollment, place: Place, zone: str, now: datetime) -> Placed:
+    ends = _ends(run, place)
+    decided = place.decided | ({place.due} if ends else set())
     moments = [
         moment_of(step_id, timing, run.anchors, one.triggered_at, zone)
         for step_id, timing in run.timings.items()
-        if step_id not in place.decided
+        if step_id not in decided
     ]
     ahead = [at for at in moments if at.due_at >= now or at.step_id == place.due]
     first = min(ahead, key=lambda at: at.due_at, default=None)
-    return Placed(one, place, first, tuple(at for at in moments if at not in ahead), place.due not in run.timings)
+    return Placed(one, place, first, tuple(at for at in moments if at not in ahead), ends)
+
+
+def _ends(run: Run, place: Place) -> str:
+    """Why what is due is to come no more: another record of the same person has had it, or no file has it any more."""
+    if place.put_off == MERGED:
+        return MERGED
+    return "" if place.due in run.timings else REMOVED

@@ -11,6 +11,7 @@ from enum import StrEnum
 from worker.domain.address import address_key
 from worker.domain.signed_call import TOLERANCE
 from worker.store.engine import Connection, Engine, write
+from worker.store.former_addresses import readers_before
 from worker.store.launches import Conversion, convert, take_call
 from worker.store.subscribers import by_address_key
 
@@ -20,7 +21,7 @@ class Taken(StrEnum):
 
     CONVERTED = "converted"
     ALREADY = "already"
-    UNKNOWN = "unknown"  # no subscriber has this address
+    UNKNOWN = "unknown"  # no subscriber has this address, or had it
     REPLAYED = "replayed"  # this very call was taken before
 
 
@@ -36,8 +37,9 @@ def take_conversion(
         if not take_call(connection, signature, now, 3 * TOLERANCE):
             return Taken.REPLAYED
         subscriber = by_address_key(connection, key)
-        if subscriber is None:
+        reader_id = subscriber.id if subscriber else readers_before(connection, [key]).get(key)
+        if reader_id is None:
             return Taken.UNKNOWN
-        return Taken.CONVERTED if convert(connection, launch_id, subscriber.id, how, now) else Taken.ALREADY
+        return Taken.CONVERTED if convert(connection, launch_id, reader_id, how, now) else Taken.ALREADY
 
     return write(engine, take)

@@ -17,6 +17,8 @@ from worker.store.launch_report import stream_applicants
 from worker.store.launches import convert, count_converted, count_muted, has_converted, has_muted, mute
 from worker.store.tables import launch_conversions
 from worker.usecases.apply_to_launch import apply_to_launch
+from worker.usecases.change_address import change_address
+from worker.usecases.convert_from_file import convert_from_file
 from worker.usecases.erase_subscriber import erase_subscriber
 from worker.usecases.merge_subscribers import merge_subscribers
 from worker.usecases.mute_launch import hear_launch, mute_launch
@@ -94,6 +96,57 @@ def test_links_in_the_mail_of_a_merged_record_act_on_the_one_that_goes_on(engine
     assert apply_to_launch(engine, ID, ends.id, NOW)
     assert not apply_to_launch(engine, ID, stays.id, NOW)
     assert rows(engine) == [(ID, stays.id, "applied", NOW)]
+
+
+@pytest.fixture(params=["merged", "merged twice", "moved"])
+def reader(request, engine, two):
+    """Somebody who had old@example.com and has another address now."""
+    if request.param == "moved":
+        change_address(engine, "old@example.com", "newer@example.com", NOW, Lists())
+        return two[0]
+    merge(engine)
+    if request.param == "merged":
+        return two[1]
+    with writing(engine) as connection:
+        last = make_subscriber(connection, address="last@example.com")
+    merge_subscribers(engine, "new@example.com", "last@example.com", "UTC", NOW, Lists())
+    return last
+
+
+def test_a_shop_that_names_a_buyer_by_a_former_address_converts_them(engine, reader):
+    assert call(engine, "old@example.com") is Taken.CONVERTED
+    assert call(engine, "old@example.com", NOW + timedelta(seconds=1)) is Taken.ALREADY
+    assert rows(engine) == [(ID, reader.id, "bought", NOW)]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_file_that_names_an_applicant_by_a_former_address_converts_them(engine, reader, tmp_path, dry_run):
+    file = tmp_path / "applicants.csv"
+    file.write_text("Email\nold@example.com\nOLD@example.com\nstranger@example.com\n")
+    seen = convert_from_file(engine, ID, file, NOW, dry_run=dry_run)
+    assert (seen.converted, seen.already, seen.unknown) == (1, 1, 1)
+    assert seen.unknown_lines == [4]
+    assert rows(engine) == ([] if dry_run else [(ID, reader.id, "csv", NOW)])
+
+
+def test_a_former_address_that_somebody_else_has_now_is_theirs(engine, reader):
+    with writing(engine) as connection:
+        other = make_subscriber(connection, address="old@example.com")
+    assert call(engine, "old@example.com") is Taken.CONVERTED
+    assert rows(engine) == [(ID, other.id, "bought", NOW)]
+
+
+def test_a_former_address_of_somebody_erased_is_nobodys(engine, two):
+    merge(engine)
+    erase(engine, "new@example.com")
+    assert call(engine, "old@example.com") is Taken.UNKNOWN
+
+
+def test_under_another_secret_a_former_address_is_nobodys_and_the_call_is_answered(engine, two):
+    merge(engine)
+    hash_addresses(engine, "another secret, by a mistake of whoever moved")
+    assert call(engine, "old@example.com") is Taken.UNKNOWN
+    assert call(engine, "new@example.com") is Taken.CONVERTED
 
 
 def test_an_erased_reader_stays_a_number_among_the_applied_and_is_named_nowhere(engine, two):

@@ -14,7 +14,7 @@ from tests.support.makers import make_subscriber, make_subscribers
 from worker.domain.trigger import Trigger
 from worker.store.engine import writing
 from worker.store.followups.due import Overtaken
-from worker.store.tables import mailings
+from worker.store.tables import batches, mailings
 from worker.usecases.apply_edits import apply_edits, find_changes
 from worker.usecases.foresee_sequence import simulate
 from worker.usecases.raise_alerts import raise_alerts
@@ -89,6 +89,7 @@ def test_what_follows_an_issue_goes_on_under_another_name(engine, sequences, rea
     with writing(engine) as connection:
         chosen = update(mailings).where(mailings.c.id == mailing_id)
         connection.execute(chosen.values(source="issue:should-you"))
+        connection.execute(update(batches).where(batches.c.mailing_id == mailing_id).values(status="submitted"))
     sequences.sequence(
         "more",
         make_step("more", "first", "1 hour after issue should-you"),

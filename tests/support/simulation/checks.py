@@ -307,7 +307,7 @@ def _judge(lives, inbox, one, step, place, arrived, said, report, waited, before
         if at in lives.left_over and at not in decided:
             place += 1  # more was due than a pass decides, and the next one went on
             continue
-        why = _why_not(lives, one, step, at, due, expires, waited, inbox, first, sent=got == at)
+        why = _why_not(lives, one, step, at, due, expires, waited, inbox, first)
         first = False
         if isinstance(why, str) and why.startswith("wait"):
             waited.update(why.split()[1:])
@@ -336,11 +336,11 @@ def _judge(lives, inbox, one, step, place, arrived, said, report, waited, before
     return "not yet", place
 
 
-def _why_not(lives, one, step, at, due, expires, waited, inbox, first, sent):
+def _why_not(lives, one, step, at, due, expires, waited, inbox, first):
     """None: it must go now. "wait ...": put off. Else (whether the sequence ends, the reasons that would say so)."""
     record = one.record
     launch = one.sequence if step.anchor in OF_LAUNCH else None
-    if why := lives.barred(record, at, surely=sent):  # one that went is only wrong where nobody could see it otherwise
+    if why := lives.barred(record, at):
         return True, {why, "stopped", "erased", "merged", "unsubscribed"} | waited  # or given up before
     if launch and (why := lives.out_of_launch(record, launch, at)):
         return True, {why}
@@ -363,6 +363,8 @@ def _why_not(lives, one, step, at, due, expires, waited, inbox, first, sent):
         return False, {"late"}  # the step before it was put off so long that this one's hour has passed
     if launch and lives.held(launch, step, at):
         return "wait held"
+    if lives.returning(record, at):
+        return "wait returning"
     if first or not quiet(lives, inbox, one, step, at, surely=False):
         if step.only_plan and step.only_plan not in plans:
             return False, {"only_if"}

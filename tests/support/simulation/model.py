@@ -112,7 +112,7 @@ class Lives:
         elif what in ("confirmed", "returned"):
             for span in self.barred_spans[record]:
                 if span[1] == FOREVER and span[3] in ("unconfirmed", "unsubscribed"):
-                    span[1], span[2] = at, self.tick_at(self.tick_from(at) + (what == "returned"))
+                    span[1], span[2] = at, self._let_go(at) if what == "returned" else self.tick_at(self.tick_from(at))
             if what == "confirmed":
                 self.confirmed[record] = at
             else:
@@ -139,6 +139,13 @@ class Lives:
         elif what == "agreed":
             self.agreed[one.detail] = at
 
+    def _let_go(self, at):
+        """The tick that surely sees who came back mailable: the one after the first at which a worker works."""
+        place = self.tick_from(at)
+        while any(begins <= self.tick_at(place) < ends for begins, ends in self.stalled):
+            place += 1
+        return self.tick_at(place + 1)
+
     # --- what holds at a moment
 
     def barred(self, record, at, surely=True):
@@ -147,6 +154,11 @@ class Lives:
             if begins <= at < (until if surely else latest):
                 return why
         return ""
+
+    def returning(self, record, at):
+        """Whether they have come back, and nobody outside knows whether they may be mailed already."""
+        spans = self.barred_spans[record]
+        return any(until <= at < latest and why == "unsubscribed" for _, until, latest, why in spans)
 
     def paused(self, record, at):
         last = [until for begins, until in self.pauses[record] if begins <= at]
@@ -307,7 +319,8 @@ def quiet(lives, inbox, one, step, at, *, surely):
 def enrollments(lives, inbox):
     """Everybody who is in a sequence by what happened."""
     found = []
-    for record, at in lives.confirmed.items():
+    back = {record: at[0] for record, at in lives.returned.items() if at}
+    for record, at in (back | lives.confirmed).items():  # each once: the first of their confirmations
         found.append(Enrolled("welcome", record, at, lives.tick_from(at)))
     for record in lives.people:
         if (at := lives.became_paid(record)) is not None:
@@ -346,15 +359,14 @@ def _in_launch(lives, launch):
         came = lives.confirmed.get(record) or (opens if record not in lives.signed_up else None)
         if came is None:
             continue
-        at = max(opens, came)
+        at, enrolled = max(opens, came), max(first, lives.tick_from(max(opens, came)))
+        for back in lives.returned[record]:  # who is away is not in the audience; who comes back later is from then on
+            if back > at and lives.barred(record, lives.tick_at(enrolled)) == "unsubscribed":
+                at, enrolled = back, max(enrolled, lives.tick_from(back))
         closes = lives.closes(launch.id, lives.tick_at(lives.tick_from(at)))[1]
-        enrolled = max(first, lives.tick_from(at))
-        if lives.tick_at(enrolled) >= closes:
-            continue
-        gone = lives.barred(record, lives.tick_at(enrolled)) or lives.barred(
-            record, lives.tick_at(enrolled), surely=False
-        )
-        yield Enrolled(launch.sequence, record, at, enrolled, sure=not gone and not lives.returned[record])
+        if lives.tick_at(enrolled) < closes:
+            sure = not lives.barred(record, lives.tick_at(enrolled))
+            yield Enrolled(launch.sequence, record, at, enrolled, sure)
 
 
 STEPS = {step.id: (name, step) for name, steps in SEQUENCES.items() for step in steps}

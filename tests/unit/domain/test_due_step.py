@@ -99,6 +99,9 @@ NEAR = Near("UTC")
         (Facts(NEAR, closes=NOW + MINUTE), Send()),
         (Facts(NEAR, grace=timedelta()), Send()),
         (Facts(NEAR, held=True, only_if=False), PutOff(FAR, "held")),
+        (Facts(NEAR, returning=True, held=True), PutOff(FAR, "held")),
+        (Facts(NEAR, returning=True, only_if=False, paused=True), PutOff(NOW + 5 * MINUTE, "returning")),
+        (Facts(NEAR, returning=True, stop_if=True), Stop("stop_if")),
         (Facts(NEAR, only_if=False, paused=True), Skip("only_if")),
         (Facts(NEAR, paused=True), Skip("paused")),
     ],
@@ -110,6 +113,8 @@ def test_the_facts_decide_in_one_order(facts, decision):
 def test_a_step_whose_moment_has_passed_is_skipped_with_what_kept_it():
     assert decide(Facts(NEAR), NOW - WEEK, NOW, LOUD, NOW) == Skip("late")
     assert decide(Facts(NEAR, put_off="held"), NOW, NOW, LOUD, NOW) == Skip("held")
+    assert decide(Facts(NEAR, returning=True), NOW, NOW + MINUTE, LOUD, NOW) == PutOff(NOW + MINUTE, "returning")
+    assert decide(Facts(NEAR, returning=True, put_off="returning"), NOW, NOW, LOUD, NOW) == Skip("returning")
     assert decide(Facts(NEAR, grace=MINUTE), NOW - 2 * MINUTE, FAR, LOUD, NOW) == Skip("late")
     close = Facts(Near("UTC", issues=[NOW]))
     assert decide(close, NOW, NOW + timedelta(hours=12), QuietRules(), NOW) == Skip(Quiet.ISSUE)

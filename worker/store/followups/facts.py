@@ -6,23 +6,25 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Boolean, ColumnElement, case, false, literal, select, true
+from sqlalchemy import Boolean, ColumnElement, and_, case, false, literal, select, true
 
 from worker.domain.calendar import usable
 from worker.domain.delivery import SkipReason
 from worker.domain.mailing import MailingKind
 from worker.domain.segment import Rule
 from worker.domain.step_rules import StepRules
-from worker.domain.subscriber import Plan
+from worker.domain.subscriber import Plan, SubscriberStatus
 from worker.store.engine import Connection
 from worker.store.ledger.eligibility import Asking, skip_reason
 from worker.store.rows import among
 from worker.store.segments import where
-from worker.store.tables import subscribers, suppressions
+from worker.store.tables import returns, subscribers, suppressions
 
 
 class Standing(NamedTuple):
-    """`barred`: why a reader may not be mailed at all, empty where they may; `paused`: not now."""
+    """`barred`: why a reader may not be mailed at all, empty where they may; `paused`: not now. `returning`: not yet, for they
+    have come back, and the provider's list is still to let them go.
+    """
 
     zone: str
     plan: Plan
@@ -30,6 +32,7 @@ class Standing(NamedTuple):
     paused: bool
     only_if: bool
     stop_if: bool
+    returning: bool
 
 
 #: Somebody of whom nothing is known, and whom every rule means.
@@ -49,8 +52,10 @@ def standings(
             reason,
             _holds(rules.only_if, true(), now),
             _holds(rules.stop_if, false(), now),
+            and_(returns.c.address_key.is_not(None), subscribers.c.status == SubscriberStatus.CONFIRMED),
         )
         .outerjoin_from(subscribers, suppressions, suppressions.c.address_key == subscribers.c.address_key)
+        .outerjoin(returns, returns.c.address_key == subscribers.c.address_key)
         .where(among(connection, subscribers.c.id, sorted(subscriber_ids)))
     )
     return {row[0]: _standing(*row[1:]) for row in connection.execute(query)}
@@ -60,8 +65,8 @@ def _holds(rule: Rule | None, otherwise: ColumnElement[bool], now: datetime) -> 
     return otherwise if rule is None else case((where(rule, now), literal(True)), else_=literal(False, Boolean))
 
 
-def _standing(zone: str, plan: str, reason: str | None, only_if: bool, stop_if: bool) -> Standing:
+def _standing(zone: str, plan: str, reason: str | None, only_if: bool, stop_if: bool, back: bool) -> Standing:
     paused = reason == SkipReason.PAUSED
-    return Standing(
-        usable(zone), Plan(plan), "" if paused or reason is None else reason, paused, bool(only_if), bool(stop_if)
-    )
+    returning = bool(back) and reason == SkipReason.UNSUBSCRIBED
+    barred = "" if paused or returning or reason is None else reason
+    return Standing(usable(zone), Plan(plan), barred, paused, bool(only_if), bool(stop_if), returning)

@@ -1,49 +1,66 @@
 """Merging and erasing: what becomes of enrollments whose reader's record ends.
 
 Of two enrollments in one run, by one occurrence, the earlier goes on, and what the other was sent counts for it: nobody gets
-a step twice because they had two records.
+a step twice because they had two records, and nobody loses one by a copy that goes nowhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 
+from worker.domain.delivery import SkipReason
 from worker.domain.due_step import MERGED
 from worker.store.engine import Connection
-from worker.store.followups.due import IS_DUE
+from worker.store.followups.due import IS_DUE, IS_PLANNED
 from worker.store.followups.leaving import leave
+from worker.store.ledger.erase import wait_for_planning
+from worker.store.ledger.merge import GONE, progress
 from worker.store.ledger.moves import changed
 from worker.store.tables import addressees, due_steps, enrollments, mailings, triggers
 
 _ERASED = "erased"
+#: Why an enrollment stopped that is no word of its reader's, only something about that record: the other one may go on.
+_OF_THE_RECORD = frozenset(
+    {SkipReason.BOUNCED, SkipReason.INVALID, SkipReason.UNCONFIRMED, SkipReason.ERASED, SkipReason.MERGED}
+)
+_Ranks = Mapping[tuple[int, int], int]  # (subscriber, mailing) -> how far it is on its way to them
 
 
-def merge_enrollments(connection: Connection, from_id: int, into_id: int, now: datetime) -> list[tuple[int, int]]:
+def merge_enrollments(connection: Connection, from_id: int, into_id: int, now: datetime) -> set[int]:
     """Give one record's enrollments, and what waits to enroll it, to another of the same person.
 
-    Returns the pairs of mailings that are one step of one run for both: of each pair one may go (ledger/merge.py).
+    Returns the mailings that are not to go to them any more: another one is the same step of the same run, and counts
+    (`merge_steps` in ledger/merge.py).
     """
-    pairs: list[tuple[int, int]] = []
+    wait_for_planning(connection)  # what is planned, and what is not, stays so until it is decided who gets it
     connection.execute(update(triggers).where(triggers.c.subscriber_id == from_id).values(subscriber_id=into_id))
     theirs, own = _of(connection, from_id), _of(connection, into_id)
+    shared = [row.id for place in theirs.keys() & own.keys() for row in (theirs[place], own[place])]
+    ranks = {
+        (one, mailing_id): rank
+        for one in (from_id, into_id)
+        for mailing_id, rank in progress(connection, one, _mailings_of(connection, one, shared)).items()
+    }
+    behind: set[int] = set()
     for place, ends in theirs.items():
         stays = own.get(place)
         if stays is None:
             _give(connection, ends.id, into_id)
             continue
-        first, other = sorted((ends, stays), key=lambda row: (row.triggered_at, row.id))
+        first, other = sorted((ends, stays), key=_goes_on)
+        behind |= _count_for(connection, other.id, first.id, ranks, now)
         _end(connection, other.id, now)
-        pairs += _count_for(connection, other.id, first.id, now)
         if first is ends:
             _give(connection, other.id, -other.id)  # a run knows each reader once
             _give(connection, first.id, into_id)
             _give(connection, other.id, from_id)
-    _address(connection, from_id, into_id, pairs)
-    return pairs
+    behind -= _mailings_of(connection, into_id)  # one mailing may be several of their steps
+    _address(connection, from_id, into_id, behind)
+    return behind
 
 
 def forget_enrollments(connection: Connection, subscriber_ids: Collection[int], now: datetime) -> int:
@@ -74,44 +91,78 @@ def _end(connection: Connection, enrollment_id: int, now: datetime) -> None:
     leave(connection, select(enrollments.c.id).where(enrollments.c.id == enrollment_id), MERGED, now)
 
 
-def _count_for(connection: Connection, other_id: int, first_id: int, now: datetime) -> list[tuple[int, int]]:
-    """Steps the other was sent are sent: on the one that goes on they are skipped, now or when their turn comes.
+def _goes_on(row: Row[Any]) -> tuple[bool, datetime, int]:
+    """Of two enrollments the lesser goes on: the earlier, unless it stopped for something that does not concern the other."""
+    return row.status == "stopped" and row.reason in _OF_THE_RECORD, row.triggered_at, row.id
 
-    Returns (its mailing, the other's) of those that both were sent.
+
+def _count_for(connection: Connection, other_id: int, first_id: int, ranks: _Ranks, now: datetime) -> set[int]:
+    """Steps the other was sent are sent: the one that goes on names of each step the copy that is further on its way.
+
+    Returns the mailings of the copies that do not count.
     """
-    rows = {row.step_id: row for row in _steps_of(connection, first_id)}
-    pairs = []
-    for sent in (row for row in _steps_of(connection, other_id) if row.state == "planned"):
-        known = rows.get(sent.step_id)
-        if known is None:
-            values = dict(sent._mapping) | {"enrollment_id": first_id, "state": "skipped", "reason": MERGED}
-            connection.execute(insert(due_steps).values(values | {"mailing_id": None, "decided_at": now}))
-        elif known.state == "due":  # it is decided at once, and the next one follows
-            connection.execute(
-                update(due_steps)
-                .where(IS_DUE, due_steps.c.enrollment_id == first_id, due_steps.c.step_id == sent.step_id)
-                .values(reason=MERGED, due_at=now)
-            )
-        elif known.state == "planned" and known.mailing_id != sent.mailing_id:
-            pairs.append((known.mailing_id, sent.mailing_id))
-    return pairs
+    known, behind = _steps_of(connection, first_id), set()
+    for step_id, sent in _steps_of(connection, other_id).items():
+        own = known.get(step_id)
+        rank = _rank(sent, ranks)
+        if rank == 0 or (own is not None and own.mailing_id is not None and own.mailing_id == sent.mailing_id):
+            continue
+        if own is None:
+            connection.execute(insert(due_steps).values(dict(sent._mapping) | {"enrollment_id": first_id}))
+            _write(connection, other_id, step_id, {"state": "skipped", "reason": MERGED, "mailing_id": None})
+        elif own.state == "due":  # it is decided at once, and the next one follows
+            _write(connection, first_id, step_id, {"reason": MERGED, "due_at": now}, IS_DUE)
+        elif rank > _rank(own, ranks):
+            _write(connection, first_id, step_id, _decision(sent))
+            _write(connection, other_id, step_id, _decision(own))
+            behind.add(own.mailing_id)
+        else:
+            behind.add(sent.mailing_id)
+    return behind - {None}
 
 
-def _steps_of(connection: Connection, enrollment_id: int) -> Sequence[Row[Any]]:
-    return connection.execute(select(due_steps).where(due_steps.c.enrollment_id == enrollment_id)).all()
+def _rank(row: Row[Any], ranks: _Ranks) -> int:
+    """How far a step is on its way to its reader; 0: nothing of it goes to them."""
+    if row.reason == MERGED:  # they have had it by a third record of theirs
+        return GONE
+    return ranks.get((row.subscriber_id, row.mailing_id), 0) if row.state == "planned" else 0
 
 
-def _address(connection: Connection, from_id: int, into_id: int, pairs: Collection[tuple[int, int]]) -> None:
-    """Mailings of steps that are not planned yet go to the record that goes on, and of a pair one of the two."""
+def _decision(row: Row[Any]) -> dict[str, Any]:
+    """What became of a step, without whose it is."""
+    whose = ("enrollment_id", "step_id", "run_id", "subscriber_id")
+    return {name: value for name, value in row._mapping.items() if name not in whose}
+
+
+def _write(
+    connection: Connection, enrollment_id: int, step_id: str, values: Mapping[str, Any], *still: ColumnElement[bool]
+) -> None:
+    row = (due_steps.c.enrollment_id == enrollment_id, due_steps.c.step_id == step_id)
+    connection.execute(update(due_steps).where(*still, *row).values(values))
+
+
+def _steps_of(connection: Connection, enrollment_id: int) -> dict[str, Row[Any]]:
+    query = select(due_steps).where(due_steps.c.enrollment_id == enrollment_id).order_by(due_steps.c.step_id)
+    return {row.step_id: row for row in connection.execute(query)}
+
+
+def _mailings_of(connection: Connection, subscriber_id: int, enrollment_ids: Collection[int] | None = None) -> set[int]:
+    """The mailings of somebody's steps, in these enrollments or in all."""
+    query = select(due_steps.c.mailing_id).where(IS_PLANNED, due_steps.c.subscriber_id == subscriber_id)
+    if enrollment_ids is not None:
+        query = query.where(due_steps.c.enrollment_id.in_(enrollment_ids))
+    return {one for one in connection.execute(query).scalars() if one is not None}
+
+
+def _address(connection: Connection, from_id: int, into_id: int, behind: Collection[int]) -> None:
+    """Mailings that are not planned yet go to the record that goes on, those that do not count to the one that ends."""
     unplanned = (
         select(mailings.c.id)
         .join(due_steps, due_steps.c.mailing_id == mailings.c.id)
         .where(mailings.c.planned_at.is_(None), due_steps.c.subscriber_id.in_((from_id, into_id)))
     )
-    open_ones = set(connection.execute(unplanned).scalars())
-    twice = {other for _one, other in pairs}
-    for mailing_id in sorted(open_ones):
-        to, others = (from_id, into_id) if mailing_id in twice else (into_id, from_id)
+    for mailing_id in sorted(set(connection.execute(unplanned).scalars())):
+        to, others = (from_id, into_id) if mailing_id in behind else (into_id, from_id)
         connection.execute(
             update(addressees)
             .where(addressees.c.mailing_id == mailing_id, addressees.c.subscriber_id == others)

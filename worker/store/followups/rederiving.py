@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert, or_, tuple_, update
 
-from worker.domain.due_step import LATE, REMOVED
+from worker.domain.due_step import LATE
 from worker.domain.run import Enrollment
 from worker.domain.sequence import Moment
 from worker.store.engine import Connection
@@ -22,13 +22,14 @@ from worker.store.tables import due_steps, enrollments
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What its next step is from now on, which ones passed it by, and whether the one that was due is no step any more."""
+    """What its next step is from now on, which ones passed it by, and why the one that was due is to come no more (empty: it
+    is)."""
 
     enrollment: Enrollment
     before: Place
     next: Moment | None
     passed: tuple[Moment, ...]
-    due_is_gone: bool
+    due_ends: str = ""
 
 
 def place_steps(connection: Connection, placed: Sequence[Placed], now: datetime) -> None:
@@ -50,13 +51,14 @@ def place_steps(connection: Connection, placed: Sequence[Placed], now: datetime)
 
 
 def _take_away(connection: Connection, due: Sequence[Placed], now: datetime) -> None:
-    """What was due is due anew, at its new hour or after another step; what is no step any more is skipped."""
-    gone = [(one.enrollment.id, one.before.due) for one in due if one.due_is_gone]
-    stays = [(one.enrollment.id, one.before.due) for one in due if not one.due_is_gone]
+    """What was due is due anew, at its new hour or after another step; what is to come no more is skipped."""
+    stays = [(one.enrollment.id, one.before.due) for one in due if not one.due_ends]
     done = 0
-    for start in range(0, len(gone), 400):
-        skipping = update(due_steps).where(IS_DUE, _KEY.in_(gone[start : start + 400]))
-        done += changed(connection, skipping.values(state="skipped", reason=REMOVED, decided_at=now))
+    for why in sorted({one.due_ends for one in due if one.due_ends}):
+        gone = [(one.enrollment.id, one.before.due) for one in due if one.due_ends == why]
+        for start in range(0, len(gone), 400):
+            skipping = update(due_steps).where(IS_DUE, _KEY.in_(gone[start : start + 400]))
+            done += changed(connection, skipping.values(state="skipped", reason=why, decided_at=now))
     for start in range(0, len(stays), 400):
         done += changed(connection, delete(due_steps).where(IS_DUE, _KEY.in_(stays[start : start + 400])))
     if done != len(due):

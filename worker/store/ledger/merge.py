@@ -13,20 +13,23 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, select, update
 
 from worker.domain.delivery import BatchStatus, Outcome, SkipReason
+from worker.domain.mailing import MailingStatus
 from worker.store.engine import Connection
 from worker.store.ledger.erase import wait_for_planning
 from worker.store.ledger.moves import changed, log_move
 from worker.store.ledger.owed_to import owned
-from worker.store.tables import batches, deliveries
+from worker.store.tables import batches, deliveries, mailings
 
 #: How far on its way a delivery is by its batch; in any other state nothing of it is going anywhere.
 _RANKS = {
-    BatchStatus.PENDING: 1,
-    BatchStatus.CLAIMED: 1,
-    BatchStatus.UNCERTAIN: 2,
-    BatchStatus.SUBMITTING: 3,
-    BatchStatus.SUBMITTED: 4,
+    BatchStatus.PENDING: 2,
+    BatchStatus.CLAIMED: 2,
+    BatchStatus.UNCERTAIN: 3,
+    BatchStatus.SUBMITTING: 4,
+    BatchStatus.SUBMITTED: 5,
 }
+_UNPLANNED = 1
+GONE = _RANKS[BatchStatus.SUBMITTED]
 _CALLED = (BatchStatus.SUBMITTING, BatchStatus.SUBMITTED, BatchStatus.UNCERTAIN)
 _CAME_TO_NOTHING = (Outcome.BOUNCED, Outcome.BLOCKED, Outcome.DROPPED)
 _CHUNK = 500
@@ -56,18 +59,36 @@ def merge_deliveries(connection: Connection, from_id: int, into_id: int, stands_
     return skipped
 
 
-def merge_steps(connection: Connection, into_id: int, pairs: Collection[tuple[int, int]]) -> int:
-    """Of two mailings that are one step of one run, both owed to one person since they were merged, let one go: the one
-    that is further on its way. Returns how many deliveries were skipped.
+def progress(connection: Connection, subscriber_id: int, mailing_ids: Collection[int]) -> dict[int, int]:
+    """How far each of these mailings is on its way to somebody, from here on until the end of the transaction: from 1 (it is
+    not planned yet) to GONE; 0 where nothing of it goes to them. The caller waits for planning.
     """
-    own = {row.mailing_id: row for row in owned(connection, [into_id], ())} if pairs else {}
-    doubled = [(own[one], own[other]) for one, other in sorted(pairs) if one in own and other in own]
-    places = _places(connection, [row for pair in doubled for row in pair])
+    rows = {row.mailing_id: row for row in owned(connection, [subscriber_id], ()) if row.mailing_id in mailing_ids}
+    places = _places(connection, rows.values())
+    open_ones = select(mailings.c.id).where(
+        mailings.c.id.in_(sorted(mailing_ids)),
+        mailings.c.planned_at.is_(None),
+        mailings.c.status != MailingStatus.CANCELLED,
+    )
+    found = dict.fromkeys(mailing_ids, 0) | dict.fromkeys(connection.execute(open_ones).scalars(), _UNPLANNED)
+    return found | {mailing_id: places[row.id].rank for mailing_id, row in rows.items()}
+
+
+def merge_steps(connection: Connection, from_id: int, into_id: int, behind: Collection[int]) -> int:
+    """These mailings are steps that another mailing brings to the person: what is open of them is skipped, and stays with
+    the record that ends. Returns how many deliveries were skipped.
+    """
+    if not behind:
+        return 0
+    theirs = {row.mailing_id for row in owned(connection, [from_id], ())}
+    own = [row for row in owned(connection, [into_id], ()) if row.mailing_id in behind]
+    places = _places(connection, own)
     skipped = 0
-    for one, other in doubled:
-        behind = one if places[one.id].rank < places[other.id].rank else other
-        if places[one.id].rank and places[other.id].rank and places[behind.id].rank == _RANKS[BatchStatus.PENDING]:
-            skipped += _skip(connection, behind.id)
+    for row in (one for one in own if places[one.id].rank):
+        if row.mailing_id not in theirs:  # a mailing knows each subscriber once
+            _give(connection, row.id, from_id)
+        if places[row.id].rank == _RANKS[BatchStatus.PENDING]:
+            skipped += _skip(connection, row.id)
     return skipped
 
 
