@@ -36,7 +36,7 @@ class Standing(NamedTuple):
 
 
 #: Somebody of whom nothing is known, and whom every rule means.
-NOBODY = Standing("", Plan.FREE, "", False, True, False)
+NOBODY = Standing("", Plan.FREE, "", paused=False, only_if=True, stop_if=False, returning=False)
 
 
 def standings(
