@@ -65,3 +65,12 @@ def test_links_in_a_circle_are_no_reward(tmp_path):
     (folder / "one").symlink_to("two")
     (folder / "two").symlink_to("one")
     assert reward_file(tmp_path, "one") is None
+
+
+def test_there_are_fifty_milestones_at_most(tmp_path):
+    lines = [f'[[referral.milestones]]\nid = "m{n}"\nfriends = {n}\nname = "N"\ntext = "x"\n' for n in range(1, 52)]
+    write(tmp_path, "content/publication.toml", PUBLICATION + "".join(lines[:50]))
+    assert len(sources.read_publication(tmp_path).referral.milestones) == 50
+    write(tmp_path, "content/publication.toml", PUBLICATION + "".join(lines))
+    with pytest.raises(SourceError, match=r"referral\.milestones\[51\]\.id is one more than 50"):
+        sources.read_publication(tmp_path)

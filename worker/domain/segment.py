@@ -165,12 +165,12 @@ def ascii_lower(text: str) -> str:
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
-def parse_rule(source: object, zone: str = "UTC") -> Rule:
+def parse_rule(source: object, zone: str = "UTC", most: int = RULES_MOST) -> Rule:
     """A rule from its TOML form: `{plan = "paid"}`, `{joined_before = "30 days ago"}`, `{all = [...]}`, and so on.
 
-    Days are those of `zone`. Raises ValueError with one sentence that names what is wrong; the caller adds file and segment.
+    Days are those of `zone`; `most` rules it may have. Raises ValueError with one sentence that names what is wrong; the caller adds file and segment.
     """
-    return _parse(source, zone, [RULES_MOST])
+    return _parse(source, zone, [most])
 
 
 def _parse(source: object, zone: str, left: list[int]) -> Rule:

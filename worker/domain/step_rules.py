@@ -12,6 +12,7 @@ from datetime import date
 from typing import assert_never
 
 from worker.domain.segment import (
+    RULES_MOST,
     All,
     Any,
     Converted,
@@ -39,6 +40,7 @@ class StepRules:
 
 
 NO_RULES = StepRules()
+_KEPT_MOST = 2 * RULES_MOST  # an author's own, and what one that counts from `almost` has built in
 
 
 def one_friend_short(thresholds: Iterable[int], only_if: Rule | None = None) -> Rule:
@@ -71,8 +73,8 @@ def load_rules(text: str | None) -> StepRules:
     if text is None:
         return NO_RULES
     kept = json.loads(text)
-    only_if, stop_if = (parse_rule(kept[key], kept["zone"]) if key in kept else None for key in ("only_if", "stop_if"))
-    return StepRules(only_if, stop_if)
+    both = (parse_rule(kept[key], kept["zone"], _KEPT_MOST) if key in kept else None for key in ("only_if", "stop_if"))
+    return StepRules(*both)
 
 
 def _resolved(source: object, named: Mapping[str, Rule]) -> object:

@@ -11,6 +11,7 @@ from worker.domain.milestone import Approval, Milestone, ReferralRules, Reward
 from worker.errors import SourceError
 from worker.sources.files import Toml, is_https
 
+MILESTONES_MOST = 50  # each is looked at with every step that counts from `almost`
 FOLDER = "rewards"  # of content/: the files that milestones give
 LONGEST_DAYS = 365
 MOST_MONTHS = 120
@@ -67,6 +68,8 @@ def _milestones(source: Toml, table: Mapping[str, Any], project: Path) -> tuple[
     if not isinstance(written, list) or not all(isinstance(one, Mapping) for one in written):
         fix = "write each as [[referral.milestones]] and its keys on the lines below"
         raise source.wrong("referral.milestones", "are no tables", fix)
+    if len(written) > MILESTONES_MOST:
+        raise _Place(source, MILESTONES_MOST).wrong("id", f"is one more than {MILESTONES_MOST}", "leave some out")
     found = [_milestone(_Place(source, number), one, project) for number, one in enumerate(written)]
     for number, one in enumerate(found):
         if one.id in {other.id for other in found[:number]}:

@@ -35,6 +35,7 @@ _DUE = (
 _DECIDED = {
     "enrollment": "bigint",
     "step": "text",
+    "subscriber": "bigint",
     "was": "bigint",
     "state": "text",
     "reason": "text",
@@ -114,6 +115,8 @@ def record_decided(connection: Connection, decided: Sequence[Decided], now: date
             f" attempts = attempts + given.later FROM {rows_source(connection, _DECIDED)}"
             " WHERE due_steps.enrollment_id = given.enrollment AND due_steps.step_id = given.step"
             " AND due_steps.state = 'due' AND due_steps.due_at = given.was"
+            # Not another record's, since it was merged: the mailing that was made of it would go to nobody.
+            " AND due_steps.subscriber_id = given.subscriber"
         ),
         {"rows": encode_rows(rows)},
     )
@@ -141,6 +144,7 @@ def _row(one: Decided, now: datetime) -> dict[str, object]:
     return {
         "enrollment": one.row.enrollment_id,
         "step": one.row.step_id,
+        "subscriber": one.row.subscriber_id,
         "was": to_millis(one.row.due_at),
         "state": one.state,
         "reason": one.reason,
