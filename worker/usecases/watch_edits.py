@@ -17,22 +17,24 @@ def watch_edits(engine: Engine, content: Content, now: datetime) -> Held:
     """What waits, by run. Writes only where a run begins or ends to need a person, or nobody is in it yet."""
     held: dict[int, frozenset[str] | None] = {}
     told: list[tuple[Run, str | None]] = []
-    unused: list[Run] = []
+    adopted: list[Run] = []
     with reading(engine) as connection:
         for run in open_runs(connection):
             why, waits, edits = look_at_run(run, content)
             if edits and not has_enrolled(connection, run.id):
-                unused.append(run)
+                adopted.append(run)
                 continue
+            if waits is not None and not edits and content.anchors_now(run) != run.anchors:
+                adopted.append(run)  # no hour changes, only until when what is left makes sense
             if waits is None or waits:
                 held[run.id] = waits
             if why != run.needs_attention:
                 told.append((run, why))
-    if told or unused:
+    if told or adopted:
         with writing(engine) as connection:
             for run, why in told:
                 say_attention(connection, run, why)
-            for run in unused:
+            for run in adopted:
                 _adopt(connection, content, run)
     return held
 
@@ -92,7 +94,7 @@ def describe_edits(sequence: str, edits: Edits) -> str | None:
 
 
 def _adopt(connection: Connection, content: Content, run: Run) -> None:
-    """Nobody is in it: nothing changes for anybody."""
+    """Nobody is in it, or no step goes at another hour: nothing changes for anybody."""
     anchors = content.anchors_now(run)
     if anchors is not None:
         agree(connection, run, anchors, timings_of(content.steps[run.sequence]))

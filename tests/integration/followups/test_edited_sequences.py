@@ -160,3 +160,14 @@ def test_who_was_stopped_stays_out_whatever_is_edited(engine, sequences):
     agree_to_all(sequences)
     assert sequences.advance_until(OPENS + DAY, DUE) == []
     assert [row[2:] for row in sequences.enrolled()] == [("stopped", "bounced")]
+
+
+def test_a_close_that_no_step_counts_from_is_followed_unasked(sequences, reader):
+    """No hour changes, only until when what is left makes sense; in the end it goes, for the launch is still open."""
+    late = datetime(2026, 12, 26, 9, tzinfo=UTC)
+    step = make_step(step_id="still-open", when="40 days after opens, at 09:00")
+    sequences.launch(step)
+    sequences.advance(OPENS)
+    sequences.launch(step, closes=wall("2026-12-31T18:00"))
+    assert sequences.advance_until(OPENS + DAY, late) == [(late, "still-open", [reader.id])]
+    assert sequences.runs()[0].needs_attention is None
