@@ -23,6 +23,7 @@ from worker.store.tables import (
     ERASED_KEYS,
     grants,
     installation,
+    referral_rewards,
     referrals,
     returns,
     subscriber_tags,
@@ -46,7 +47,12 @@ def open_scratch(real: Engine) -> Iterator[Engine]:
         engine = open_engine(f"sqlite:///{Path(folder) / 'scratch.db'}")
         event.listen(engine, "connect", lambda raw, _record: raw.execute("PRAGMA synchronous=OFF"))
         with writing(engine) as connection:
-            tables = [subscribers, subscriber_tags, suppressions, returns, referrals, installation, grants]
+            # Rewards stay empty: no row of a file turns out otherwise for what somebody has earned.
+            rewards, people = (
+                [referrals, referral_rewards],
+                [subscribers, subscriber_tags, suppressions, returns, grants],
+            )
+            tables = [installation, *people, *rewards]
             subscribers.metadata.create_all(connection, tables)
             highest = {"id": _FIRST_ID, "address": "", "status": SubscriberStatus.ERASED, "referral_code": ""}
             connection.execute(insert(subscribers).values(**highest, joined_at=from_millis(0)))
