@@ -330,7 +330,8 @@ def _judge(lives, inbox, one, step, place, arrived, said, report, waited, before
                 "reason", record, f"{step.id} at {at}: the model says {sorted(may)}, the program {sorted(reasons)}"
             )
             return "wrong", place
-        return ("stopped" if stops else "skipped"), place
+        given_up = reasons & waited and not reasons & (may - waited)  # before there was a reason to leave
+        return ("stopped" if stops and not given_up else "skipped"), place
     if got is not None:
         report.say("sent though", record, f"{step.id} at {got}: not due")
     return "not yet", place
@@ -343,12 +344,12 @@ def _why_not(lives, one, step, at, due, expires, waited, inbox, first):
     if why := lives.barred(record, at):
         return True, {why, "stopped", "erased", "merged", "unsubscribed"} | waited  # or given up before
     if launch and (why := lives.out_of_launch(record, launch, at)):
-        return True, {why}
+        return True, {why} | waited
     if launch is None and lives.launches_only(record, at):
-        return True, {"launches_only"}
+        return True, {"launches_only"} | waited
     plans = lives.plans(record, at, at)
     if step.stop_plan in plans:
-        return True, {"stop_if"}
+        return True, {"stop_if"} | waited
     if due < one.met:
         return False, {"joined_later", "late"}
     if launch and step.anchor == "closes" and not step.before:
