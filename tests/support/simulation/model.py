@@ -361,7 +361,10 @@ def _in_launch(lives, launch):
             continue
         at, enrolled = max(opens, came), max(first, lives.tick_from(max(opens, came)))
         for back in lives.returned[record]:  # who is away is not in the audience; who comes back later is from then on
-            if back > at and lives.barred(record, lives.tick_at(enrolled)) == "unsubscribed":
+            if back > at and "unsubscribed" in (
+                lives.barred(record, at),
+                lives.barred(record, lives.tick_at(enrolled)),
+            ):
                 at, enrolled = back, max(enrolled, lives.tick_from(back))
         closes = lives.closes(launch.id, lives.tick_at(lives.tick_from(at)))[1]
         if lives.tick_at(enrolled) < closes:
