@@ -44,6 +44,8 @@ def describe(rule: Rule) -> str:
             return f"language {language}"
         case Converted(launch_id):
             return f"converted in {launch_id}"
+        case All((ReferredAtLeast(least), ReferredAtMost(most))) if least == most:
+            return f"exactly {_friends(most)} brought"
         case All(rules):
             return " and ".join(map(_within, rules)) or "everybody"
         case Any(rules):
