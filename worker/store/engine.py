@@ -25,6 +25,7 @@ __all__ = [
     "Connection",
     "DatabaseError",
     "Engine",
+    "again",
     "empty_log",
     "is_deadlock",
     "is_overtaken",
@@ -90,10 +91,19 @@ def write(engine: Engine, act: Callable[[Connection], _Result]) -> _Result:
     For what a person asked for. Commands take a mailing before its batches, jobs the other way round: each in the order
     it learns of them, so now and then two wait for each other.
     """
+
+    def once() -> _Result:
+        with writing(engine) as connection:
+            return act(connection)
+
+    return again(once)
+
+
+def again(act: Callable[[], _Result]) -> _Result:
+    """What `act` returns, which opens transactions of its own and may be repeated: at most three times, as `write` does."""
     for tries_left in reversed(range(_TRIES)):
         try:
-            with writing(engine) as connection:
-                return act(connection)
+            return act()
         except DatabaseError as trouble:
             if not tries_left or not is_deadlock(trouble):
                 raise

@@ -15,7 +15,7 @@ from worker.domain.event import Event, EventType
 from worker.domain.event_effects import ATTENTION, Consequence, Effect, effect_of
 from worker.domain.suppression import OPT_OUTS, Suppression, SuppressionReason
 from worker.store.consent import hold_addresses
-from worker.store.engine import Connection, DatabaseError, Engine, is_deadlock, writing
+from worker.store.engine import Connection, Engine, write
 from worker.store.events import Addressed, add_events, addressed_by, event_key
 from worker.store.ledger.escaped import note_escaped
 from worker.store.ledger.evidence import accept_on_evidence
@@ -29,7 +29,6 @@ TOO_MANY_BLOCKED = (
     "Many messages were blocked within an hour: mail servers doubt the sender or the content. Nobody was suppressed for "
     "it. Look at the reasons in SendGrid's activity, and pause if they go on."
 )
-_TRIES = 3
 _LEFT = (Outcome.DELIVERED, Outcome.DEFERRED, Outcome.BLOCKED, Outcome.BOUNCED, Outcome.COMPLAINED)
 
 Told = list[tuple[Event, Effect]]
@@ -49,14 +48,9 @@ class Recorded:
 
 def record_events(engine: Engine, events: Sequence[Event], now: datetime) -> Recorded:
     """Take in the events of one call; `now` is when it came. Copies of known events change nothing."""
-    for tries_left in reversed(range(_TRIES)):
-        try:
-            with writing(engine) as connection:
-                return _record(connection, events, now)
-        except DatabaseError as trouble:  # two calls at once about the same readers: one of them goes again
-            if not tries_left or not is_deadlock(trouble):
-                raise
-    raise AssertionError("unreachable")
+    return write(
+        engine, lambda connection: _record(connection, events, now)
+    )  # two calls at once about the same readers
 
 
 def _record(connection: Connection, events: Sequence[Event], now: datetime) -> Recorded:

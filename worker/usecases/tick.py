@@ -1,15 +1,17 @@
 """One tick of the clock: end plans, sweep, verify referrals, advance the follow-ups, raise alerts, and derive from the ledger what is due.
 
-Everything here is a conditional update or a unique key, so ticking twice, on two hosts, changes nothing.
+Everything here is a conditional update or a unique key, so ticking twice, on two hosts, changes nothing. Two that tick at
+once, or a tick and a job, may wait for each other's rows; PostgreSQL ends one of them, and that tick begins again.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from worker.domain.mailing import KINDS, Queue
 from worker.domain.pace import UNLIMITED, Pace
-from worker.store.engine import Engine, reading, writing
+from worker.store.engine import Engine, again, reading, writing
 from worker.store.installation import fenced_reason
 from worker.store.ledger.due import database_clock, due_for_planning, due_for_submitting
 from worker.store.ledger.lateness import decide_late
@@ -54,19 +56,7 @@ def tick(
     """
     with reading(engine) as connection:
         at = now or database_clock(connection)
-    note_launches(engine, content.launches.values())
-    rederive_hours(engine, content.publication, at)
-    end_due_plans(engine, content.publication.slot.zone, at)
-    with writing(engine) as connection:
-        leave_late(connection, at)
-        decide_late(connection, at, content.publication.late.grace)
-        sweep(connection, at)
-        decide_uncertain(connection, at, pace.steady(at))  # also what was swept just now
-    verify_referrals(engine, content.publication.referral, content.publication.slot.zone, at)
-    forget_old_networks(engine, at)
-    advance_followups(engine, content, at, batch_size)
-    raise_alerts(engine, alert_address, at, content.unreadable)
-    review_blocks(engine, pace, batch_size)
+    again(partial(_move, engine, content, at, batch_size, pace, alert_address))
     with reading(engine) as connection:
         if fenced_reason(connection) is not None:
             return []
@@ -86,3 +76,19 @@ def tick(
             for due in in_turn(connection, pace, due_for_submitting(connection))
             for queue in (KINDS[due.kind].queue,)
         ]
+
+
+def _move(engine: Engine, content: Content, at: datetime, batch_size: int, pace: Pace, alert_address: str) -> None:
+    note_launches(engine, content.launches.values())
+    rederive_hours(engine, content.publication, at)
+    end_due_plans(engine, content.publication.slot.zone, at)
+    with writing(engine) as connection:
+        leave_late(connection, at)
+        decide_late(connection, at, content.publication.late.grace)
+        sweep(connection, at)
+        decide_uncertain(connection, at, pace.steady(at))  # also what was swept just now
+    verify_referrals(engine, content.publication.referral, content.publication.slot.zone, at)
+    forget_old_networks(engine, at)
+    advance_followups(engine, content, at, batch_size)
+    raise_alerts(engine, alert_address, at, content.unreadable)
+    review_blocks(engine, pace, batch_size)

@@ -238,7 +238,7 @@ def due_for_decision(connection: Connection) -> list[tuple[int, int, datetime, b
         batches.c.set_aside.is_(None),
     )
     query = select(mailings.c.id, mailings.c.audience, mailings.c.send_at, ~busy).where(CAN_RECALL, uncertain)
-    return [(row[0], row[1], row[2], bool(row[3])) for row in connection.execute(query)]
+    return [(row[0], row[1], row[2], bool(row[3])) for row in connection.execute(query.order_by(mailings.c.id))]
 
 
 def _end(

@@ -88,9 +88,8 @@ def leave_late(connection: Connection, now: datetime) -> list[int]:
     What waits at SendGrid goes at the hour; what was not handed over by then is submitted from the hour on.
     """
     due = or_(mailings.c.send_at <= now, (mailings.c.send_at <= now + RESTAGE) & _UNNAMED)
-    query = select(mailings.c.id).where(
-        mailings.c.status == MailingStatus.STAGED, mailings.c.planned_at.is_not(None), due
-    )
+    staged = (mailings.c.status == MailingStatus.STAGED, mailings.c.planned_at.is_not(None))
+    query = select(mailings.c.id).where(*staged, due).order_by(mailings.c.id)
     return [one for one in connection.execute(query).scalars().all() if _leave(connection, one, due)]
 
 

@@ -54,7 +54,7 @@ def finish_mailings(connection: Connection, now: datetime) -> int:
         or_(mailings.c.stage_at.is_(None), mailings.c.send_at <= now),
         ~open_batch,
     )
-    ids = connection.execute(select(mailings.c.id).where(*done)).scalars().all()
+    ids = connection.execute(select(mailings.c.id).where(*done).order_by(mailings.c.id)).scalars().all()
     finished = 0
     for mailing_id in ids:
         statement = update(mailings).where(mailings.c.id == mailing_id, *done)
