@@ -52,7 +52,7 @@ def merge_enrollments(connection: Connection, from_id: int, into_id: int, now: d
             _give(connection, ends.id, into_id)
             continue
         first, other = sorted((ends, stays), key=_goes_on)
-        behind |= _count_for(connection, other.id, first.id, ranks, now)
+        behind |= _count_for(connection, other.id, first.id, into_id, ranks, now)
         _end(connection, other.id, now)
         if first is ends:
             _give(connection, other.id, -other.id)  # a run knows each reader once
@@ -96,7 +96,9 @@ def _goes_on(row: Row[Any]) -> tuple[bool, datetime, int]:
     return row.status == "stopped" and row.reason in _OF_THE_RECORD, row.triggered_at, row.id
 
 
-def _count_for(connection: Connection, other_id: int, first_id: int, ranks: _Ranks, now: datetime) -> set[int]:
+def _count_for(
+    connection: Connection, other_id: int, first_id: int, into_id: int, ranks: _Ranks, now: datetime
+) -> set[int]:
     """Steps the other was sent are sent: the one that goes on names of each step the copy that is further on its way.
 
     Returns the mailings of the copies that do not count.
@@ -108,7 +110,8 @@ def _count_for(connection: Connection, other_id: int, first_id: int, ranks: _Ran
         if rank == 0 or (own is not None and own.mailing_id is not None and own.mailing_id == sent.mailing_id):
             continue
         if own is None:
-            connection.execute(insert(due_steps).values(dict(sent._mapping) | {"enrollment_id": first_id}))
+            whose = {"enrollment_id": first_id, "subscriber_id": into_id}
+            connection.execute(insert(due_steps).values(dict(sent._mapping) | whose))
             _write(connection, other_id, step_id, {"state": "skipped", "reason": MERGED, "mailing_id": None})
         elif own.state == "due":  # it is decided at once, and the next one follows
             _write(connection, first_id, step_id, {"reason": MERGED, "due_at": now}, IS_DUE)
