@@ -141,7 +141,7 @@ def _moment(step_id: str, timings: Timings, anchors: Anchors, triggered_at: date
 
 
 def _count(change: StepChange, place: Place, old: Moment | None, new: Moment | None, now: datetime) -> None:
-    if new is not None and new.due_at < now and change.step_id != place.due:
+    if new is not None and place.has_passed(change.step_id, new.due_at, now):
         change.passed += 1
         return
     change.readers += 1

@@ -1,7 +1,7 @@
 """Derive a run's hours anew, after somebody agreed to an edit: reader by reader, a part at a time, from what the run says now.
 
-Can be stopped anywhere and goes on with the next tick. A step that was due keeps its turn at its new hour; one that is new and
-whose moment has passed for a reader is skipped for them.
+Can be stopped anywhere and goes on with the next tick. A step that was due keeps its turn at its new hour, and what waits behind
+it comes after it; one that is new and whose moment has passed for a reader is skipped for them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _placed(run: Run, one: Enrollment, place: Place, zone: str, now: datetime) -
         for step_id, timing in run.timings.items()
         if step_id not in decided
     ]
-    ahead = [at for at in moments if at.due_at >= now or at.step_id == place.due]
+    ahead = [at for at in moments if not place.has_passed(at.step_id, at.due_at, now)]
     first = min(ahead, key=lambda at: at.due_at, default=None)
     return Placed(one, place, first, tuple(at for at in moments if at not in ahead), ends)
 

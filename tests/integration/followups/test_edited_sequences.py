@@ -171,3 +171,29 @@ def test_a_close_that_no_step_counts_from_is_followed_unasked(sequences, reader)
     sequences.launch(step, closes=wall("2026-12-31T18:00"))
     assert sequences.advance_until(OPENS + DAY, late) == [(late, "still-open", [reader.id])]
     assert sequences.runs()[0].needs_attention is None
+
+
+def test_what_waits_behind_a_step_is_not_passed_by_when_hours_are_derived_anew(sequences, reader):
+    """A clock that was away finds both; that the close was moved meanwhile, or another step, takes neither away."""
+    steps = [
+        make_step(step_id="seventh", when="1 week after opens, at 09:00"),
+        make_step(step_id="eighth", when="8 days after opens, at 09:00"),
+    ]
+    sequences.launch(*steps)
+    sequences.advance(OPENS)
+    sequences.launch(*steps, closes=wall("2026-12-31T18:00"))
+    back = OPENS + 9 * DAY
+    assert [step for _at, step, _who in sequences.advance_until(back, back + DAY)] == ["seventh", "eighth"]
+
+
+def test_what_waits_behind_a_step_that_is_held_comes_once_that_is_agreed_to(sequences, reader):
+    eighth = make_step(step_id="eighth", when="8 days after opens, at 09:00")
+    sequences.launch(make_step(step_id="seventh", when="1 week after opens, at 09:00"), eighth)
+    sequences.advance(OPENS)
+    sequences.launch(make_step(step_id="seventh", when="10 days after opens, at 09:00"), eighth)
+    assert sequences.advance_until(*(OPENS + n * DAY for n in (7, 8))) == []
+    agree_to_all(sequences)
+    assert sequences.advance_until(*(OPENS + n * DAY for n in (9, 10))) == [
+        (OPENS + 9 * DAY, "eighth", [reader.id]),
+        (OPENS + 10 * DAY, "seventh", [reader.id]),
+    ]

@@ -27,12 +27,20 @@ _ENROLLMENT = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an enrollment stands: what was decided, and which step is due (empty: none), when, and why it was put off."""
+    """Where an enrollment stands: what was decided, and which step is due (empty: none), when, and why it was put off.
+
+    `first_due_at`: when that step was due before anything put it off.
+    """
 
     decided: frozenset[str] = field(default_factory=frozenset)
     due: str = ""
     due_at: datetime | None = None
     put_off: str = ""
+    first_due_at: datetime | None = None
+
+    def has_passed(self, step_id: str, due_at: datetime, now: datetime) -> bool:
+        """Whether a step due then has passed it by. What follows the step that is due has not: its turn is still to come."""
+        return step_id != self.due and due_at < min(now, self.first_due_at or now)
 
 
 def enrollments_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, Enrollment]:
@@ -77,11 +85,11 @@ def places_of(connection: Connection, ids: Sequence[int]) -> dict[int, Place]:
     """Where these enrollments stand."""
     query = select(due_steps).where(among(connection, due_steps.c.enrollment_id, ids))
     decided: dict[int, set[str]] = {}
-    due: dict[int, tuple[str, datetime | None, str]] = {}
+    due: dict[int, tuple[str, datetime | None, str, datetime | None]] = {}
     for row in connection.execute(query):
         if row.state == "due":
-            due[row.enrollment_id] = (row.step_id, row.due_at, row.reason)
+            due[row.enrollment_id] = (row.step_id, row.due_at, row.reason, row.first_due_at)
         else:
             decided.setdefault(row.enrollment_id, set()).add(row.step_id)
-    nothing = ("", None, "")
+    nothing = ("", None, "", None)
     return {one: Place(frozenset(decided.get(one, ())), *due.get(one, nothing)) for one in {*decided, *due}}
