@@ -92,8 +92,11 @@ class Facts:
 
 
 def last_moment(facts: Facts, moment: Moment) -> datetime:
-    """Until when a step makes sense to this reader: one that counts back and does not go late, on its own day alone."""
-    if not facts.day_zone:
+    """Until when a step makes sense to this reader: one that counts back and does not go late, on its own day alone.
+
+    One that is held waits as long as the run was told, for the hour that is agreed to may be a later one.
+    """
+    if not facts.day_zone or facts.held:
         return moment.expires_at
     day = wall_time(moment.due_at, facts.day_zone).date()
     return min(moment.expires_at, instant(datetime.combine(day + timedelta(days=1), time()), facts.day_zone))
@@ -134,7 +137,7 @@ def _passed(facts: Facts, due_at: datetime, expires_at: datetime, now: datetime)
         return JOINED_LATER
     if facts.closes is not None and now >= facts.closes:
         return CLOSED
-    missed = facts.grace is not None and now > due_at + facts.grace
+    missed = facts.grace is not None and not facts.held and now > due_at + facts.grace
     return (facts.put_off or LATE) if missed or now >= expires_at else ""
 
 

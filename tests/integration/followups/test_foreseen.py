@@ -88,3 +88,19 @@ def test_a_folder_that_is_gone_makes_its_steps_wait_and_not_go_without_a_word(en
     assert {(one.seen.at > DUE, one.seen.why) for one in found} == {(True, "held")}
     with reading(engine):
         assert sum(one.readers for one in found) == 3
+
+
+def test_what_comes_after_a_step_that_is_held_waits_for_it_too(engine, sequences):
+    with writing(engine) as connection:
+        make_subscriber(connection)
+    last = make_step(step_id="last", when="1 day before closes, at 09:00")
+    sequences.launch(make_step(), last)
+    sequences.advance(OPENS)
+    sequences.launch(make_step(when="4 days before closes, at 09:00"), last)
+    found = simulate(engine, sequences.content, "launch", CLOSES + DAY, OPENS + DAY)
+    done = sequences.advance_until(*(OPENS + n * DAY for n in range(1, 34)))
+    assert [one for one in found if one.seen.sent] == done == []
+    assert {(one.seen.step_id, one.seen.at, one.seen.sent) for one in found} == {
+        ("reminder", CLOSES, False),
+        ("last", CLOSES, False),
+    }
