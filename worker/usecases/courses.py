@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from worker.domain.calendar import instant
-from worker.domain.due_step import Facts
+from worker.domain.due_step import Arrival, Facts
 from worker.domain.foresight import Course
 from worker.domain.launch import Launch
 from worker.domain.mailing import MailingStatus
@@ -31,7 +31,7 @@ from worker.store.followups.near import followups_near, issues_near
 from worker.store.followups.runs import find_run, open_runs
 from worker.store.segments import audience_rule
 from worker.usecases.content import Content
-from worker.usecases.decide_steps import closes_at, facts_about, issue_of
+from worker.usecases.decide_steps import closes_at, facts_about, issue_arrivals, issue_of
 from worker.usecases.enroll_audiences import is_to_come, new_enrollments
 from worker.usecases.watch_edits import look_at_run
 
@@ -173,6 +173,7 @@ def _facts(
     steps = {step.id: step for step in content.steps.get(run.sequence, ())}
     held = look_at_run(run, content)[1] if run.id != NOT_BEGUN else frozenset[str]()
     closes = closes_at(connection, content, run)
+    arrived = issue_arrivals(connection, run, sorted(near))
     found: defaultdict[int, dict[str, Facts]] = defaultdict(dict)
     for step_id in run.timings:
         step = steps.get(step_id)
@@ -181,5 +182,7 @@ def _facts(
         lost = step is None and held is not None  # a whole folder that is gone may come back
         for one, hours in near.items():
             facts = facts_about(content, run, step, known.get(one), hours, zones.get(one, ""), closes)
-            found[one][step_id] = replace(facts, held=waits, removed=lost)
+            never = arrived.get(one) is Arrival.NEVER  # what is on its way will have come by then
+            arrival = Arrival.NEVER if never else Arrival.CAME
+            found[one][step_id] = replace(facts, held=waits, removed=lost, arrival=arrival)
     return found

@@ -8,12 +8,12 @@ from sqlalchemy import update
 
 from tests.integration.followups.conftest import CLOSES, DUE, OPENS, Sequences
 from tests.support.followups import PUBLICATION, make_step
-from tests.support.ledger import make_mailing
+from tests.support.ledger import make_mailing, planned_mailing
 from tests.support.makers import make_subscriber, make_subscribers
 from worker.domain.quiet import QuietRules
 from worker.domain.trigger import Trigger
 from worker.store.engine import reading, writing
-from worker.store.tables import subscribers
+from worker.store.tables import batches, deliveries, mailings, subscribers
 from worker.usecases.foresee_sequence import simulate, timetable
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -104,3 +104,21 @@ def test_what_comes_after_a_step_that_is_held_waits_for_it_too(engine, sequences
         ("reminder", CLOSES, False),
         ("last", CLOSES, False),
     }
+
+
+def test_it_knows_whom_an_issue_did_not_reach(engine, sequences):
+    with writing(engine) as connection:
+        make_subscribers(connection, 3)
+    issue = planned_mailing(engine, key="broadcast:should-you")
+    with writing(engine) as connection:
+        values = {"source": "issue:should-you", "send_at": OPENS}
+        connection.execute(update(mailings).where(mailings.c.id == issue).values(values))
+    sequences.sequence("more", make_step("more", "more", "5 days after issue should-you, at 10:00"))
+    sequences.advance(OPENS)
+    with writing(engine) as connection:
+        refused = update(deliveries).where(deliveries.c.subscriber_id == 2)
+        connection.execute(refused.values(refused_reason="no such mailbox"))
+        connection.execute(update(batches).values(status="submitted"))
+    found = simulate(engine, sequences.content, "more", CLOSES, OPENS + DAY)
+    [(_at, _step, who)] = sequences.advance_until(OPENS + 5 * DAY + HOUR)
+    assert {one.seen.why: one.readers for one in found} == {"": len(who), "no_issue": 1}
