@@ -35,7 +35,8 @@ def closing(launch, at):
 
 
 @pytest.mark.parametrize("begun", [True, False])
-def test_a_nearer_close_ends_a_launchs_mailing_that_is_made_already(engine, sequences, begun):
+@pytest.mark.parametrize("closed", [HOUR, 3 * HOUR], ids=["since", "before its hour"])
+def test_a_nearer_close_ends_a_launchs_mailing_that_is_made_already(engine, sequences, begun, closed):
     """A large list at an account's pace: a part has gone when the author closes it, for all seats are taken."""
     now = datetime.now(UTC).replace(microsecond=0)
 
@@ -44,16 +45,16 @@ def test_a_nearer_close_ends_a_launchs_mailing_that_is_made_already(engine, sequ
 
     with writing(engine) as connection:
         make_subscribers(connection, 3)
-    launch = closing(make_launch(opens=(now - 2 * HOUR).replace(tzinfo=None), zone="UTC"), now + 10 * DAY)
+    launch = closing(make_launch(opens=(now - 4 * HOUR).replace(tzinfo=None), zone="UTC"), now + 10 * DAY)
     sequences.launches[launch.id] = launch
-    sequences.steps["launch"] = [make_step(step_id="opening", when="at opens")]
+    sequences.steps["launch"] = [make_step(step_id="opening", when="2 hours after opens")]
     clock(now - 2 * HOUR)
     with reading(engine) as connection:
         [mailing_id] = connection.execute(select(mailings.c.id).where(mailings.c.kind == "step")).scalars()
     plan_mailing(engine, mailing_id, lambda _mailing: (EDITIONS, EVERYONE), now, at=now)
     if begun:
         assert len(started_with(engine, mailing_id)) == 1
-    sequences.launches[launch.id] = closing(launch, now - HOUR)
+    sequences.launches[launch.id] = closing(launch, now - closed)
     clock(now - timedelta(minutes=30))
     batch = claim(engine, mailing_id)
     assert batch is None or not start(engine, batch).recipients

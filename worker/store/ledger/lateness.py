@@ -9,7 +9,9 @@ from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from worker.domain.delivery import BatchStatus
 from worker.domain.late import Late, missed_by
 from worker.domain.mailing import MailingStatus
+from worker.domain.timing import Anchor
 from worker.store.engine import Connection
+from worker.store.followups.runs import runs_by_id
 from worker.store.ledger.mailings import cancel_mailing, need_attention, pause_mailing
 from worker.store.pace import blocked_after
 from worker.store.tables import batches, launch_notes, mailings
@@ -62,16 +64,37 @@ def _is_over(now: datetime) -> ColumnElement[bool]:
     return func.coalesce(or_(mailings.c.expires_at <= now, and_(_IS_STEP, closed)), false())
 
 
+def _closed_before(connection: Connection, now: datetime) -> list[int]:
+    """Steps that wait though their launch, by today's file, had closed before their hour. What follows the close may go."""
+    query = (
+        select(mailings.c.id, mailings.c.run_id, mailings.c.step_id)
+        .join(launch_notes, launch_notes.c.launch_id == mailings.c.launch_id)
+        .where(
+            _IS_STEP,
+            mailings.c.status.in_(_WAITING),
+            or_(mailings.c.planned_at.is_(None), _UNSENT),
+            launch_notes.c.closes_at <= now,
+            launch_notes.c.closes_at <= mailings.c.send_at,
+        )
+    )
+    rows = connection.execute(query.order_by(mailings.c.id)).all()
+    runs = runs_by_id(connection, {row.run_id for row in rows}) if rows else {}
+    timings = {row.id: runs[row.run_id].timings.get(row.step_id) for row in rows}
+    return [one for one, timing in timings.items() if timing and (timing.before or timing.anchor is not Anchor.CLOSES)]
+
+
 def is_late(connection: Connection, mailing_id: int, now: datetime, grace: timedelta) -> bool:
     """Whether `decide_late` would decide about this one."""
     query = select(mailings.c.id).where(mailings.c.id == mailing_id, late_at(now, grace))
-    return connection.execute(query).first() is not None
+    return connection.execute(query).first() is not None or mailing_id in _closed_before(connection, now)
 
 
 def decide_late(connection: Connection, now: datetime, grace: timedelta) -> list[int]:
     """Pause or cancel what is late, as each mailing's policy says; returns the ids. Can be repeated at any time."""
-    columns = (mailings.c.id, mailings.c.late, mailings.c.send_at, mailings.c.launch_id, _is_over(now).label("over"))
-    query = select(*columns).where(late_at(now, grace))
+    closed = mailings.c.id.in_(_closed_before(connection, now))
+    over = or_(_is_over(now), closed).label("over")
+    columns = (mailings.c.id, mailings.c.late, mailings.c.send_at, mailings.c.launch_id, over)
+    query = select(*columns).where(or_(late_at(now, grace), closed))
     decided = []
     for row in connection.execute(query.order_by(mailings.c.id)).all():
         outlived = f"it outlived its {'launch' if row.launch_id else 'time'}"
