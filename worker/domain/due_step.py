@@ -71,7 +71,7 @@ class Facts:
     by today's file, perhaps earlier than the run was told. `passed`: its moment had passed when the reader came. `merged`:
     another record of the same person has had it. `grace`: of one that does not go late, for how long after its hour it may;
     `day_zone`: of such a one that counts back, on whose calendar it must be its day ("two days left" is wrong on the next).
-    `returning`: they have come back, and may be mailed in a moment.
+    `returning`: they have come back, and may be mailed in a moment. `paused_until`: when a pause ends, for who looks ahead.
     """
 
     near: Near
@@ -89,6 +89,7 @@ class Facts:
     day_zone: str = ""
     put_off: str = ""
     returning: bool = False
+    paused_until: datetime | None = None
 
 
 def last_moment(facts: Facts, moment: Moment) -> datetime:

@@ -84,6 +84,7 @@ class _Way:
             passed=passed(step.due_at, self._course.triggered_at),
             merged=self._put_off == MERGED,
             put_off=HELD if facts.held else self._put_off,
+            paused=facts.paused and (facts.paused_until is None or now < facts.paused_until),
         )
         return decide(facts, self.at, last_moment(facts, step), rules, now)
 

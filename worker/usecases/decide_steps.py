@@ -165,6 +165,7 @@ def facts_about(
         closes=None if follows_close else closes,
         grace=grace,
         day_zone=clock if timing.before and grace is not None else "",
+        paused_until=standing.paused_until,
     )
 
 

@@ -122,3 +122,15 @@ def test_it_knows_whom_an_issue_did_not_reach(engine, sequences):
     found = simulate(engine, sequences.content, "more", CLOSES, OPENS + DAY)
     [(_at, _step, who)] = sequences.advance_until(OPENS + 5 * DAY + HOUR)
     assert {one.seen.why: one.readers for one in found} == {"": len(who), "no_issue": 1}
+
+
+def test_a_pause_that_ends_takes_no_step_after_its_end_away(engine, sequences):
+    now = datetime.now(UTC).replace(microsecond=0)
+    with writing(engine) as connection:
+        reader = make_subscriber(connection, paused_until=now + 5 * DAY)
+    steps = [make_step("welcome", name, f"{days} days after confirmed") for name, days in (("third", 3), ("ninth", 9))]
+    sequences.sequence("welcome", *steps)
+    sequences.note(Trigger.CONFIRMED, reader, now)
+    sequences.advance(now)
+    found = simulate(engine, sequences.content, "welcome", now + 20 * DAY, now + HOUR)
+    assert [(one.seen.step_id, one.seen.why) for one in found] == [("third", "paused"), ("ninth", "")]

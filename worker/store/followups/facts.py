@@ -22,8 +22,8 @@ from worker.store.tables import returns, subscribers, suppressions
 
 
 class Standing(NamedTuple):
-    """`barred`: why a reader may not be mailed at all, empty where they may; `paused`: not now. `returning`: not yet, for they
-    have come back, and the provider's list is still to let them go.
+    """`barred`: why a reader may not be mailed at all, empty where they may; `paused`: not now, but from `paused_until` on.
+    `returning`: not yet, for they have come back, and the provider's list is still to let them go.
     """
 
     zone: str
@@ -33,6 +33,7 @@ class Standing(NamedTuple):
     only_if: bool
     stop_if: bool
     returning: bool
+    paused_until: datetime | None = None
 
 
 #: Somebody of whom nothing is known, and whom every rule means.
@@ -53,6 +54,7 @@ def standings(
             _holds(rules.only_if, true(), now),
             _holds(rules.stop_if, false(), now),
             and_(returns.c.address_key.is_not(None), subscribers.c.status == SubscriberStatus.CONFIRMED),
+            subscribers.c.paused_until,
         )
         .outerjoin_from(subscribers, suppressions, suppressions.c.address_key == subscribers.c.address_key)
         .outerjoin(returns, returns.c.address_key == subscribers.c.address_key)
@@ -65,8 +67,10 @@ def _holds(rule: Rule | None, otherwise: ColumnElement[bool], now: datetime) -> 
     return otherwise if rule is None else case((where(rule, now), literal(True)), else_=literal(False, Boolean))
 
 
-def _standing(zone: str, plan: str, reason: str | None, only_if: bool, stop_if: bool, back: bool) -> Standing:
+def _standing(
+    zone: str, plan: str, reason: str | None, only_if: bool, stop_if: bool, back: bool, until: datetime | None
+) -> Standing:
     paused = reason == SkipReason.PAUSED
     returning = bool(back) and reason == SkipReason.UNSUBSCRIBED
     barred = "" if paused or returning or reason is None else reason
-    return Standing(usable(zone), Plan(plan), barred, paused, bool(only_if), bool(stop_if), returning)
+    return Standing(usable(zone), Plan(plan), barred, paused, bool(only_if), bool(stop_if), returning, until)
