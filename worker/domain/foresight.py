@@ -53,16 +53,18 @@ def foresee(
 ) -> Iterator[tuple[int, Foreseen]]:
     """What becomes of the steps that are left, from `now` to `until`: (the number of its course, what). `zone`: the reader's."""
     ways, sent = [_Way(one, zone) for one in courses], list(followups)
-    while going := [(way.at, number, way.step) for number, way in enumerate(ways) if way.step is not None]:
-        at, number, step = min(going, key=lambda one: one[:2])
-        now = max(now, at)
+    while going := [way.at for way in ways if way.step is not None]:
+        now = max(now, min(going))
         if now > until:
             return
-        decision = ways[number].decide(step, sent, rules, now)
-        if isinstance(decision, Send):
-            sent.append(now)
-        if (seen := ways[number].go_on(step, decision, now)) is not None:
-            yield number, seen
+        # As the clock does: what is due by now is decided together, and what comes after that in the next turn.
+        due = [(way.at, number, way.step) for number, way in enumerate(ways) if way.step is not None and way.at <= now]
+        for _at, number, step in sorted(due, key=lambda one: one[:2]):
+            decision = ways[number].decide(step, sent, rules, now)
+            if isinstance(decision, Send):
+                sent.append(now)
+            if (seen := ways[number].go_on(step, decision, now)) is not None:
+                yield number, seen
 
 
 class _Way:

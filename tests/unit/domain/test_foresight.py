@@ -1,5 +1,6 @@
 """What is to come of one reader's steps, of every sequence they are in."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tests.support.followups import LOUD, make_launch, make_step, wall
@@ -72,6 +73,17 @@ def test_another_sequences_mail_puts_off_a_launchs_and_the_other_way_round():
         ("welcome-0", OPENS + DAY, "near_followup"),
         ("middle", OPENS + 7 * DAY, "sent"),
         ("welcome-1", OPENS + 8 * DAY + HOUR, "sent"),
+    ]
+
+
+def test_what_has_waited_in_two_sequences_comes_before_what_waits_behind_either():
+    """As the clock decides when it is back: what is due at once, then what follows that."""
+    one = welcome(OPENS, "at once after confirmed", "1 hour after confirmed")
+    other = Course({"thanks": parse_when("2 hours after verified")}, Anchors("UTC"), OPENS, {"thanks": Facts(NEAR)})
+    assert foreseen(one, other, quiet=replace(LOUD, per_week=2), now=OPENS + 3 * HOUR) == [
+        ("welcome-0", OPENS + 3 * HOUR, "sent"),
+        ("thanks", OPENS + 3 * HOUR, "sent"),
+        ("welcome-1", OPENS + 3 * HOUR, "week_full"),
     ]
 
 
