@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, exists, insert, or_, select, update
 
 from worker.domain.delivery import SkipReason
 from worker.domain.due_step import MERGED
@@ -18,16 +18,16 @@ from worker.store.engine import Connection
 from worker.store.followups.due import IS_DUE, IS_PLANNED
 from worker.store.followups.leaving import leave
 from worker.store.ledger.erase import wait_for_planning
-from worker.store.ledger.merge import GONE, progress
+from worker.store.ledger.merge import progress
 from worker.store.ledger.moves import changed
-from worker.store.tables import addressees, due_steps, enrollments, mailings, triggers
+from worker.store.tables import addressees, deliveries, due_steps, enrollments, mailings, triggers
 
 _ERASED = "erased"
 #: Why an enrollment stopped that is no word of its reader's, only something about that record: the other one may go on.
 _OF_THE_RECORD = frozenset(
     {SkipReason.BOUNCED, SkipReason.INVALID, SkipReason.UNCONFIRMED, SkipReason.ERASED, SkipReason.MERGED}
 )
-_Ranks = Mapping[tuple[int, int], int]  # (subscriber, mailing) -> how far it is on its way to them
+_Copies = Mapping[tuple[int, str], "_Copy"]  # (enrollment, step) -> what brings it
 
 
 def merge_enrollments(connection: Connection, from_id: int, into_id: int, now: datetime) -> set[int]:
@@ -40,11 +40,9 @@ def merge_enrollments(connection: Connection, from_id: int, into_id: int, now: d
     connection.execute(update(triggers).where(triggers.c.subscriber_id == from_id).values(subscriber_id=into_id))
     theirs, own = _of(connection, from_id), _of(connection, into_id)
     shared = [row.id for place in theirs.keys() & own.keys() for row in (theirs[place], own[place])]
-    ranks = {
-        (one, mailing_id): rank
-        for one in (from_id, into_id)
-        for mailing_id, rank in progress(connection, one, _mailings_of(connection, one, shared)).items()
-    }
+    copies: dict[tuple[int, str], _Copy] = {}
+    for one in (from_id, into_id):
+        copies |= _copies_of(connection, one, shared)
     behind: set[int] = set()
     for place, ends in theirs.items():
         stays = own.get(place)
@@ -52,7 +50,7 @@ def merge_enrollments(connection: Connection, from_id: int, into_id: int, now: d
             _give(connection, ends.id, into_id)
             continue
         first, other = sorted((ends, stays), key=_goes_on)
-        behind |= _count_for(connection, other.id, first.id, into_id, ranks, now)
+        behind |= _count_for(connection, other.id, first.id, into_id, copies, now)
         _end(connection, other.id, now)
         if first is ends:
             _give(connection, other.id, -other.id)  # a run knows each reader once
@@ -97,44 +95,76 @@ def _goes_on(row: Row[Any]) -> tuple[bool, datetime, int]:
 
 
 def _count_for(
-    connection: Connection, other_id: int, first_id: int, into_id: int, ranks: _Ranks, now: datetime
+    connection: Connection, other_id: int, first_id: int, into_id: int, copies: _Copies, now: datetime
 ) -> set[int]:
     """Steps the other was sent are sent: the one that goes on names of each step the copy that is further on its way.
 
     Returns the mailings of the copies that do not count.
     """
-    known, behind = _steps_of(connection, first_id), set()
+    known, behind = _steps_of(connection, first_id), set[int]()
     for step_id, sent in _steps_of(connection, other_id).items():
         own = known.get(step_id)
-        rank = _rank(sent, ranks)
-        if rank == 0 or (own is not None and own.mailing_id is not None and own.mailing_id == sent.mailing_id):
+        copy, kept = copies.get((other_id, step_id)), copies.get((first_id, step_id))
+        if copy is None or (kept is not None and kept.mailing_id == copy.mailing_id):
             continue
         if own is None:
-            whose = {"enrollment_id": first_id, "subscriber_id": into_id}
-            connection.execute(insert(due_steps).values(dict(sent._mapping) | whose))
+            whose = {"enrollment_id": first_id, "step_id": step_id, "run_id": sent.run_id, "subscriber_id": into_id}
+            connection.execute(insert(due_steps).values(_decision(sent, now) | whose))
             _write(connection, other_id, step_id, {"state": "skipped", "reason": MERGED, "mailing_id": None})
-        elif own.state == "due":  # it is decided at once, and the next one follows
+        elif own.state == "due" and kept is None:  # it is decided at once, and the next one follows
             _write(connection, first_id, step_id, {"reason": MERGED, "due_at": now}, IS_DUE)
-        elif rank > _rank(own, ranks):
-            _write(connection, first_id, step_id, _decision(sent))
-            _write(connection, other_id, step_id, _decision(own))
-            behind.add(own.mailing_id)
+        elif kept is None or copy.rank > kept.rank:
+            behind |= {kept.mailing_id} if kept else set()
+            if own.state != "due":
+                _write(connection, first_id, step_id, _decision(sent, now))
+                _write(connection, other_id, step_id, _decision(own, now))
         else:
-            behind.add(sent.mailing_id)
-    return behind - {None}
+            behind.add(copy.mailing_id)
+    return behind
 
 
-def _rank(row: Row[Any], ranks: _Ranks) -> int:
-    """How far a step is on its way to its reader; 0: nothing of it goes to them."""
-    if row.reason == MERGED:  # they have had it by a third record of theirs
-        return GONE
-    return ranks.get((row.subscriber_id, row.mailing_id), 0) if row.state == "planned" else 0
+class _Copy(NamedTuple):
+    """What brings a step to its reader, and how far it is on its way."""
+
+    mailing_id: int
+    rank: int
 
 
-def _decision(row: Row[Any]) -> dict[str, Any]:
-    """What became of a step, without whose it is."""
+def _copies_of(connection: Connection, one: int, enrollment_ids: Collection[int]) -> dict[tuple[int, str], _Copy]:
+    """By enrollment and step, what brings somebody their steps; of those that nothing brings them, nothing.
+
+    A step that another record of theirs had is brought by a mailing that goes to them, whichever record named it.
+    """
+    rows = connection.execute(
+        select(due_steps).where(due_steps.c.enrollment_id.in_(enrollment_ids), due_steps.c.subscriber_id == one)
+    ).all()
+    named = {(row.enrollment_id, row.step_id): {row.mailing_id} for row in rows if row.state == "planned"}
+    if merged := [row for row in rows if row.reason == MERGED]:
+        others = _mailings_of(connection, one)
+        for row in merged:
+            named[row.enrollment_id, row.step_id] = _to(connection, one, row.run_id, row.step_id) - others
+    ranks = progress(connection, one, {mailing_id for ids in named.values() for mailing_id in ids})
+    best = {place: max(((ranks[each], each) for each in ids), default=(0, 0)) for place, ids in named.items()}
+    return {place: _Copy(mailing_id, rank) for place, (rank, mailing_id) in best.items() if rank}
+
+
+def _to(connection: Connection, one: int, run_id: int, step_id: str) -> set[int]:
+    """The mailings of a step that go, or went, to somebody."""
+    planned = exists().where(deliveries.c.mailing_id == mailings.c.id, deliveries.c.subscriber_id == one)
+    named = exists().where(addressees.c.mailing_id == mailings.c.id, addressees.c.subscriber_id == one)
+    query = select(mailings.c.id).where(
+        mailings.c.run_id == run_id,
+        mailings.c.step_id == step_id,
+        or_(planned, and_(mailings.c.planned_at.is_(None), named)),
+    )
+    return set(connection.execute(query).scalars())
+
+
+def _decision(row: Row[Any], now: datetime) -> dict[str, Any]:
+    """What became of a step, without whose it is. One that is about to be decided, for another record had it, is."""
     whose = ("enrollment_id", "step_id", "run_id", "subscriber_id")
-    return {name: value for name, value in row._mapping.items() if name not in whose}
+    decision = {name: value for name, value in row._mapping.items() if name not in whose}
+    return decision | ({"state": "skipped", "decided_at": now} if row.state == "due" else {})
 
 
 def _write(
@@ -161,8 +191,12 @@ def _address(connection: Connection, from_id: int, into_id: int, behind: Collect
     """Mailings that are not planned yet go to the record that goes on, those that do not count to the one that ends."""
     unplanned = (
         select(mailings.c.id)
-        .join(due_steps, due_steps.c.mailing_id == mailings.c.id)
-        .where(mailings.c.planned_at.is_(None), due_steps.c.subscriber_id.in_((from_id, into_id)))
+        .join(addressees, addressees.c.mailing_id == mailings.c.id)
+        .where(
+            mailings.c.planned_at.is_(None),
+            mailings.c.run_id.is_not(None),
+            addressees.c.subscriber_id.in_((from_id, into_id)),
+        )
     )
     for mailing_id in sorted(set(connection.execute(unplanned).scalars())):
         to, others = (from_id, into_id) if mailing_id in behind else (into_id, from_id)
