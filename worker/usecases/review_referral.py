@@ -5,20 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 
 from worker.domain.milestone import ReferralRules
-from worker.domain.referral import Referral, ReferralReason, ReferralState, when_due
+from worker.domain.referral import Referral, ReferralReason, ReferralState
 from worker.errors import BroadsheetError
 from worker.store.engine import Connection, Engine, write
-from worker.store.referrals import decide_referral, referral_by_id, standing_of_friend
-from worker.usecases.verify_referrals import count_friend
+from worker.store.referrals import decide_referral, referral_by_id
+from worker.usecases.verify_referrals import count_friend, standing_when_due
 
 
 def accept_referral(engine: Engine, referral_id: int, rules: ReferralRules, zone: str, now: datetime) -> Referral:
-    """It counts from now on, unless the friend has left since; it as it is then. Raises BroadsheetError where it does not wait."""
+    """It counts from now on, unless the friend left before `days` were over; it as it is then.
+
+    Raises BroadsheetError where it does not wait.
+    """
 
     def act(connection: Connection) -> Referral:
         found = _waiting(connection, referral_id)
-        friend = standing_of_friend(connection, found.referred_id)
-        state, reason = when_due(friend.status, friend.suppressed, "")
+        state, reason = standing_when_due(connection, found, "", rules)
         if state is ReferralState.VERIFIED:
             moved = count_friend(connection, found, rules, zone, now)
         else:

@@ -59,14 +59,21 @@ def count_friend(connection: Connection, found: Referral, rules: ReferralRules, 
     return True
 
 
-def _decide(connection: Connection, found: Referral, rules: ReferralRules, zone: str, now: datetime) -> bool:
+def standing_when_due(
+    connection: Connection, found: Referral, suspicion: str, rules: ReferralRules
+) -> tuple[ReferralState, str]:
+    """What a referral would be now, by how its friend stands; whoever left only after `days` were over has stayed."""
     friend = standing_of_friend(connection, found.referred_id)
     stayed = (
         friend.gone_since is not None
         and found.confirmed_at is not None
         and friend.gone_since > found.confirmed_at + timedelta(days=rules.days)
     )
-    state, reason = when_due(friend.status, friend.suppressed, found.reason, stayed=stayed)
+    return when_due(friend.status, friend.suppressed, suspicion, stayed=stayed)
+
+
+def _decide(connection: Connection, found: Referral, rules: ReferralRules, zone: str, now: datetime) -> bool:
+    state, reason = standing_when_due(connection, found, found.reason, rules)
     if state is ReferralState.VERIFIED:
         return count_friend(connection, found, rules, zone, now)
     return decide_referral(connection, found, state, reason, now)
