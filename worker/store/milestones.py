@@ -111,6 +111,17 @@ def approve(connection: Connection, reward: EarnedReward, now: datetime) -> Earn
     return None if row is None else _reward(row)
 
 
+def given_elsewhere(connection: Connection, subscriber_id: int, milestone_id: str, now: datetime) -> bool:
+    """What waits here was granted where a list comes from: it does not wait any more. False where it does not wait."""
+    waiting = (
+        referral_rewards.c.subscriber_id == subscriber_id,
+        referral_rewards.c.milestone_id == milestone_id,
+        referral_rewards.c.state == RewardState.WAITING,
+    )
+    granted = update(referral_rewards).where(*waiting).values(state=RewardState.GRANTED, granted_at=now)
+    return connection.execute(granted).rowcount == 1
+
+
 def void(connection: Connection, reward_id: int) -> None:
     """Their person has this reward by another record."""
     connection.execute(

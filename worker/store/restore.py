@@ -19,7 +19,7 @@ from worker.domain.subscriber import SubscriberStatus
 from worker.store.engine import Connection
 from worker.store.instants import to_millis
 from worker.store.known_keys import person_key
-from worker.store.milestones import reach
+from worker.store.milestones import given_elsewhere, reach
 from worker.store.rows import encode_rows, rows_source, statement
 from worker.store.tables import known_keys, subscribers
 
@@ -122,11 +122,19 @@ def _decided(one: Referred) -> int | None:
 
 
 def add_milestones(connection: Connection, subscriber_id: int, milestones: Collection[str], now: datetime) -> None:
-    """What somebody had reached elsewhere, ids as an export writes them: it is not given again."""
+    """What somebody had reached elsewhere, ids as an export writes them: it is not given again, though it waits here."""
     for written in sorted(milestones):
         name, _, waits = written.partition(":")
-        state = RewardState.WAITING if waits == RewardState.WAITING else RewardState.GRANTED
-        reach(connection, subscriber_id, Milestone(name, 0, name, Reward()), state, now)
+        if waits == RewardState.WAITING:
+            reach(connection, subscriber_id, Milestone(name, 0, name, Reward()), RewardState.WAITING, now)
+        elif not given_elsewhere(connection, subscriber_id, name, now):
+            note_given(connection, subscriber_id, [name], now)
+
+
+def note_given(connection: Connection, subscriber_id: int, milestone_ids: Collection[str], now: datetime) -> None:
+    """What somebody was given elsewhere; what is noted here, waits perhaps, is left as it is."""
+    for name in sorted(milestone_ids):
+        reach(connection, subscriber_id, Milestone(name, 0, name, Reward()), RewardState.GRANTED, now)
 
 
 def add_known_keys(connection: Connection, subscriber_id: int, keys: Collection[str]) -> None:

@@ -16,7 +16,7 @@ from worker.domain.milestone import Milestone
 from worker.store.engine import Connection, Engine, write
 from worker.store.grants import hold_each
 from worker.store.referrals import count_verified_each
-from worker.store.restore import Referred, add_known_keys, add_milestones, add_referred, ids_of, merge_into
+from worker.store.restore import Referred, add_known_keys, add_milestones, add_referred, ids_of, merge_into, note_given
 from worker.usecases.import_rows import RowKind, SubscriberRow
 from worker.usecases.read_list import open_list
 
@@ -80,7 +80,7 @@ def _link(
     for referrer_id, friends in sorted(count_verified_each(connection, held).items()):
         had = before.get(referrer_id, 0)
         passed = [one.id for one in milestones if had < one.friends <= friends]
-        add_milestones(connection, referrer_id, passed, now)
+        note_given(connection, referrer_id, passed, now)
 
 
 def _names(row: SubscriberRow) -> Iterator[str]:
