@@ -5,6 +5,7 @@ Only then is everybody here whom a row can name. It links by address, so a code 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -12,12 +13,14 @@ from itertools import islice
 from pathlib import Path
 
 from worker.domain.address import address_key
-from worker.domain.milestone import Milestone
+from worker.domain.milestone import Milestone, RewardState
+from worker.domain.referral import ReferralState
 from worker.store.engine import Connection, Engine, write
 from worker.store.grants import hold_each
+from worker.store.milestones import reach
 from worker.store.referrals import count_verified_each
 from worker.store.restore import Referred, add_known_keys, add_milestones, add_referred, ids_of, merge_into, note_given
-from worker.usecases.import_rows import RowKind, SubscriberRow
+from worker.usecases.import_rows import Links, RowKind, SubscriberRow
 from worker.usecases.read_list import open_list
 
 CHUNK = 500  # rows in one transaction: each names up to three people
@@ -33,11 +36,15 @@ def import_links(
     """Write the links of every row that has some. What is known here stays; repeating it changes nothing.
 
     Nobody earns anything by it, whenever a tick looks: what the file says was reached is written before any friend is, and
-    what friends of the file reach by `milestones`, the publication's, is noted as given elsewhere, together with them.
+    what friends of the file reach by `milestones`, the publication's, is noted as given elsewhere, together with them. What
+    they reach only together with friends from here was given nowhere, and waits for the author's word.
     """
-    for one in (partial(_remember, now=now), partial(_link, milestones=milestones, now=now)):
-        for chunk in _chunks(path, mapping):
-            write(engine, partial(one, rows=chunk))
+    brought: Counter[str] = Counter()
+    for chunk in _chunks(path, mapping):
+        write(engine, partial(_remember, rows=chunk, now=now))
+        brought.update(_key(row.links.referred_by) for row in chunk if row.links and _counts(row.links))
+    for chunk in _chunks(path, mapping):
+        write(engine, partial(_link, rows=chunk, brought=brought, milestones=milestones, now=now))
 
 
 def _chunks(path: Path, mapping: Mapping[str, str] | None) -> Iterator[list[SubscriberRow]]:
@@ -58,12 +65,16 @@ def _remember(connection: Connection, rows: Sequence[SubscriberRow], now: dateti
 
 
 def _link(
-    connection: Connection, rows: Sequence[SubscriberRow], milestones: Sequence[Milestone], now: datetime
+    connection: Connection,
+    rows: Sequence[SubscriberRow],
+    brought: Mapping[str, int],
+    milestones: Sequence[Milestone],
+    now: datetime,
 ) -> None:
-    """Who brought whom, and whom each was merged into."""
+    """Who brought whom, and whom each was merged into. `brought`: friends that count in all of the file, by referrer."""
     named = {name for row in rows for name in _names(row)}
     ids = ids_of(connection, named)
-    referred = []
+    referred, alone = [], dict[int, int]()
     for row in rows:
         own, links = ids.get(_own(row)), row.links
         if own is None or links is None:
@@ -72,15 +83,29 @@ def _link(
         if referrer is not None and referrer != own and links.referred_at is not None:
             moments = (links.referred_at, links.referral_confirmed_at)
             referred.append(Referred(own, referrer, *moments, links.referral_state, links.referral_reason))
+            alone[referrer] = brought.get(_key(links.referred_by), 0)
         if target is not None:
             merge_into(connection, own, target)
     held = hold_each(connection, {one.referrer_id for one in referred}) if milestones else frozenset[int]()
     before = count_verified_each(connection, held)
     add_referred(connection, referred)
     for referrer_id, friends in sorted(count_verified_each(connection, held).items()):
-        had = before.get(referrer_id, 0)
-        passed = [one.id for one in milestones if had < one.friends <= friends]
-        note_given(connection, referrer_id, passed, now)
+        passed = [one for one in milestones if before.get(referrer_id, 0) < one.friends <= friends]
+        note_given(connection, referrer_id, [one.id for one in passed if one.friends <= alone[referrer_id]], now)
+        for one in passed:  # whatever was noted just now is left as it is
+            reach(connection, referrer_id, one, RewardState.WAITING, now)
+
+
+def _counts(links: Links) -> bool:
+    """Whether the friend of this row counts where the list comes from; as in store/restore.py where it does not say so."""
+    return links.referral_state == ReferralState.VERIFIED or (
+        not links.referral_state and links.referral_confirmed_at is not None
+    )
+
+
+def _key(name: str) -> str:
+    """One spelling for all that name the same person."""
+    return address_key(name) if "@" in _usable(name) else name
 
 
 def _names(row: SubscriberRow) -> Iterator[str]:

@@ -7,14 +7,18 @@ from datetime import timedelta
 import pytest
 
 from tests.support.importing import load
-from tests.support.makers import NOW, make_subscriber
-from tests.support.referring import make_milestone, make_rules
+from tests.support.makers import NOW, make_subscriber, make_subscribers
+from tests.support.referring import ZONE, bring, counted, make_milestone, make_rules, verify
 from worker.domain.milestone import RewardState
 from worker.store.engine import reading, writing
 from worker.store.erased import hash_addresses
+from worker.store.grants import read_grants
 from worker.store.milestones import rewards_of, waiting_rewards
+from worker.usecases import import_links
+from worker.usecases.approve_reward import approve_reward
 from worker.usecases.export_columns import COLUMNS
 
+RULES = make_rules(make_milestone("month", 3))
 BY_HAND = make_rules(make_milestone("month", 3, manual=True))
 
 
@@ -45,6 +49,54 @@ def a_list(*friends, milestones=""):
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue().encode()
+
+
+def friends_here(engine, noor, count, rules):
+    with writing(engine) as connection:
+        for friend in make_subscribers(connection, count):
+            bring(connection, noor, friend)
+    verify(engine, rules)
+
+
+def months(engine, noor):
+    with reading(engine) as connection:
+        return [one.months for one in read_grants(connection, noor.id)]
+
+
+def take_the_list(engine, *friends):
+    for _ in range(2):  # the second time nothing changes
+        load(engine, a_list(*friends), milestones=RULES.milestones)
+        verify(engine, RULES, NOW + timedelta(days=1))
+
+
+def waiting_here(engine):
+    with reading(engine) as connection:
+        return waiting_rewards(connection)
+
+
+def test_friends_here_reach_something_together_with_those_of_a_list(engine, noor):
+    take_the_list(engine, "kim@example.org")
+    friends_here(engine, noor, 2, RULES)
+    assert (counted(engine, noor), months(engine, noor)) == (3, [1])
+
+
+def test_what_a_list_reaches_only_together_with_friends_here_waits_for_the_authors_word(engine, noor):
+    friends_here(engine, noor, 2, RULES)
+    take_the_list(engine, "kim@example.org")
+    assert (counted(engine, noor), months(engine, noor)) == (3, [])
+    [waiting] = waiting_here(engine)
+    assert (waiting.subscriber_id, waiting.name) == (noor.id, "the reward month")
+    approve_reward(engine, waiting.id, RULES, ZONE, NOW)
+    take_the_list(engine, "kim@example.org")
+    assert (waiting_here(engine), months(engine, noor)) == ([], [1])
+
+
+@pytest.mark.parametrize("rows", [1, 500])
+def test_what_friends_of_a_list_reach_alone_was_given_there_whoever_else_there_is(engine, noor, rows, monkeypatch):
+    monkeypatch.setattr(import_links, "CHUNK", rows)
+    friends_here(engine, noor, 2, RULES)
+    take_the_list(engine, "kim@example.org", "ana@example.org", "zoe@example.org")
+    assert (counted(engine, noor), months(engine, noor), waiting_here(engine)) == (5, [], [])
 
 
 def test_what_was_approved_elsewhere_meanwhile_is_not_approved_here_again(engine, noor):
