@@ -1,10 +1,25 @@
 """Random lists for tests: files as people have them, and the state of a database as something to compare."""
 
+import csv
+
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
+from tests.support.makers import NOW
 from worker.store.engine import reading, writing
-from worker.store.tables import referrals, subscriber_tags, subscribers, suppressions
+from worker.store.tables import (
+    grants,
+    known_keys,
+    referral_programme,
+    referral_rechecks,
+    referral_rewards,
+    referrals,
+    subscriber_tags,
+    subscribers,
+    suppressions,
+    triggers,
+)
+from worker.usecases.export_subscribers import export_subscribers
 
 _PEOPLE = [f"r{number}@example.com" for number in range(6)]
 _SPELLED = st.sampled_from(
@@ -108,3 +123,22 @@ def exact_list(engine):
     with reading(engine) as connection:
         tables = (subscribers, subscriber_tags, suppressions, referrals)
         return [sorted(repr(tuple(row)) for row in connection.execute(select(table))) for table in tables]
+
+
+def leave_with_the_list(engine, tmp_path, *without):
+    """Export the list, without these columns, and empty the database as if it were another one."""
+    file = tmp_path / "list.csv"
+    with file.open("w", newline="", encoding="utf-8") as out:
+        export_subscribers(engine, out, False, NOW)
+    with writing(engine) as connection:
+        for table in (referral_rewards, known_keys, triggers, referral_rechecks, grants, referral_programme):
+            connection.execute(delete(table))
+    wipe(engine)
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    kept = [name for name in rows[0] if name not in without]
+    with file.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.DictWriter(out, kept, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    return file.read_bytes()

@@ -15,7 +15,8 @@ class ListEntry:
 
     `hashed_under` tells the secret that a hash of an erased address was made under from any other (AddressHash.check).
     `referred_by` and `merged_into` name another entry: by its address, or by its referral code where it is erased.
-    `milestones` are ids, one that waits for approval with `:waiting` behind it; `known_keys` are hashes.
+    `milestones` are ids, one that waits for approval with `:waiting` behind it, one that another record of theirs earned with
+    `:void`; `known_keys` are hashes.
     """
 
     subscriber: Subscriber | None

@@ -74,9 +74,8 @@ def _earned(connection: Connection, page: Sequence[Subscriber]) -> dict[int, lis
         .order_by(referral_rewards.c.milestone_id)
     )
     for row in connection.execute(query):
-        if row.state != RewardState.VOID:
-            waits = f":{RewardState.WAITING}" if row.state == RewardState.WAITING else ""
-            found.setdefault(row.subscriber_id, []).append(f"{row.milestone_id}{waits}")
+        how = "" if row.state == RewardState.GRANTED else f":{row.state}"
+        found.setdefault(row.subscriber_id, []).append(f"{row.milestone_id}{how}")
     return found
 
 

@@ -124,9 +124,9 @@ def _decided(one: Referred) -> int | None:
 def add_milestones(connection: Connection, subscriber_id: int, milestones: Collection[str], now: datetime) -> None:
     """What somebody had reached elsewhere, ids as an export writes them: it is not given again, though it waits here."""
     for written in sorted(milestones):
-        name, _, waits = written.partition(":")
-        if waits == RewardState.WAITING:
-            reach(connection, subscriber_id, Milestone(name, 0, name, Reward()), RewardState.WAITING, now)
+        name, _, how = written.partition(":")
+        if how in (RewardState.WAITING, RewardState.VOID):
+            reach(connection, subscriber_id, Milestone(name, 0, name, Reward()), RewardState(how), now)
         elif not given_elsewhere(connection, subscriber_id, name, now):
             note_given(connection, subscriber_id, [name], now)
 

@@ -1,13 +1,11 @@
 """A list that comes from elsewhere with its referrals: what waited there can be given here, and nothing is earned by it."""
 
-import csv
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete
 
 from tests.support.importing import load
-from tests.support.lists import wipe
+from tests.support.lists import leave_with_the_list
 from tests.support.makers import NOW, make_subscriber
 from tests.support.referring import ZONE, bring, counted, make_milestone, make_rules, verify
 from worker.errors import SourceError
@@ -17,10 +15,8 @@ from worker.store.grants import read_grants
 from worker.store.milestones import rewards_of, waiting_rewards
 from worker.store.restore import add_milestones
 from worker.store.subscribers import by_address_key
-from worker.store.tables import grants, referral_programme, referral_rechecks, referral_rewards, triggers
 from worker.usecases import import_links
 from worker.usecases.approve_reward import approve_reward
-from worker.usecases.export_subscribers import export_subscribers
 from worker.usecases.look_at_friends import look_at_friends
 
 RULES = make_rules(make_milestone("month", 3))
@@ -32,25 +28,6 @@ def reader(engine):
     hash_addresses(engine, "the oldest secret of this installation")
     with writing(engine) as connection:
         return make_subscriber(connection, address="noor@example.com")
-
-
-def leave_with_the_list(engine, tmp_path, *without):
-    """Export the list, without these columns, and empty the database as if it were another one."""
-    file = tmp_path / "list.csv"
-    with file.open("w", newline="", encoding="utf-8") as out:
-        export_subscribers(engine, out, False, NOW)
-    with writing(engine) as connection:
-        for table in (referral_rewards, triggers, referral_rechecks, grants, referral_programme):
-            connection.execute(delete(table))
-    wipe(engine)
-    with file.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    kept = [name for name in rows[0] if name not in without]
-    with file.open("w", newline="", encoding="utf-8") as out:
-        writer = csv.DictWriter(out, kept, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
-    return file.read_bytes()
 
 
 def noor(engine):
