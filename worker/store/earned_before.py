@@ -13,7 +13,7 @@ from sqlalchemy import exists, select
 from worker.domain.milestone import Milestone, RewardState
 from worker.domain.subscriber import SubscriberStatus
 from worker.store.engine import Connection
-from worker.store.known_keys import known_before, same_person
+from worker.store.known_keys import known_before, remember_own, same_person
 from worker.store.milestones import EarnedReward, reach, rewards_of
 from worker.store.tables import referral_rewards, subscribers
 
@@ -45,5 +45,7 @@ def share_with_new(connection: Connection, news: Mapping[str, tuple[int, datetim
     if not news or not connection.execute(select(exists().select_from(referral_rewards))).scalar_one():
         return
     joined = dict(news.values())
-    for subscriber_id in known_before(connection, {subscriber_id: key for key, (subscriber_id, _) in news.items()}):
+    known = known_before(connection, {subscriber_id: key for key, (subscriber_id, _) in news.items()})
+    remember_own(connection, known)
+    for subscriber_id in known:
         share_earned(connection, same_person(connection, subscriber_id), joined[subscriber_id])

@@ -34,6 +34,21 @@ def remember_keys(
         connection.execute(dialect.insert(known_keys).values(rows).on_conflict_do_nothing())
 
 
+def remember_own(connection: Connection, subscriber_ids: Collection[int]) -> None:
+    """These records are known under the addresses they have: other records of theirs may know them by one that ended alone.
+
+    Nothing where no secret is known, or not the one that people are known by.
+    """
+    hashed = person_hash_if_known(connection)
+    if hashed is None:
+        return
+    own = select(subscribers.c.id, subscribers.c.address_key).where(
+        subscribers.c.id.in_(sorted(subscriber_ids)), subscribers.c.address_key.is_not(None)
+    )
+    for row in connection.execute(own).all():
+        remember_keys(connection, [row.address_key], [row.id], hashed)
+
+
 def person_key(connection: Connection, subscriber_id: int, referral_key: str | None) -> str:
     """What a friend is counted under, for ever. Without a secret it is the record's own number: see `person_hash`."""
     hashed = person_hash(connection)

@@ -9,7 +9,7 @@ from worker.domain.trigger import Trigger
 from worker.store.earned_before import share_earned
 from worker.store.engine import Connection
 from worker.store.grants import NewGrant, give
-from worker.store.known_keys import same_person
+from worker.store.known_keys import remember_own, same_person
 from worker.store.milestones import earned_among, reach
 from worker.store.referrals import count_verified
 from worker.store.triggers import note_trigger
@@ -33,8 +33,10 @@ def award_milestones(
     friends = count_verified(connection, referrer_id)
     earned = earned_among(connection, [referrer_id])
     new = reached(rules.milestones, friends, earned)
-    person = same_person(connection, referrer_id) if new else frozenset[int]()  # seldom it matters who they were before
-    if new:
+    person = frozenset[int]()
+    if new:  # seldom it matters who they were before
+        remember_own(connection, [referrer_id])
+        person = same_person(connection, referrer_id)
         earned |= earned_among(connection, person)
         new = [one for one in new if one.id not in earned]
     for milestone in new:
