@@ -6,11 +6,14 @@ once, or a tick and a job, may wait for each other's rows; PostgreSQL ends one o
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from functools import partial
 
 from worker.domain.mailing import KINDS, Queue
 from worker.domain.pace import UNLIMITED, Pace
+from worker.errors import SettingsError
+from worker.logs import say
 from worker.store.engine import Engine, again, reading, writing
 from worker.store.installation import fenced_reason
 from worker.store.ledger.due import database_clock, due_for_planning, due_for_submitting
@@ -36,6 +39,8 @@ from worker.usecases.stage_mailing import decide_uncertain
 from worker.usecases.sync_suppressions import sync_due
 from worker.usecases.take_signups import signups_due
 from worker.usecases.verify_referrals import verify_referrals
+
+log = logging.getLogger("broadsheet.referrals")
 
 
 def tick(
@@ -87,7 +92,10 @@ def _move(engine: Engine, content: Content, at: datetime, batch_size: int, pace:
         decide_late(connection, at, content.publication.late.grace)
         sweep(connection, at)
         decide_uncertain(connection, at, pace.steady(at))  # also what was swept just now
-    verify_referrals(engine, content.publication.referral, content.publication.slot.zone, at)
+    try:
+        verify_referrals(engine, content.publication.referral, content.publication.slot.zone, at)
+    except SettingsError as wrong:  # nobody can tell who was here before: friends wait, and nothing else does
+        say(log, logging.ERROR, "referrals wait", problem=wrong.what)
     forget_old_networks(engine, at)
     advance_followups(engine, content, at, batch_size)
     raise_alerts(engine, alert_address, at, content.unreadable)
