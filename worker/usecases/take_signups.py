@@ -24,6 +24,7 @@ from worker.domain.milestone import ReferralRules
 from worker.domain.signup import Signup, SignupLimits, blind, window
 from worker.domain.subscriber import Subscriber, SubscriberStatus
 from worker.domain.suppression import OWN_WORD
+from worker.errors import SettingsError
 from worker.logs import say
 from worker.store.consent import FORM, ask_anew, held
 from worker.store.engine import Connection, Engine, reading, write, writing
@@ -76,12 +77,19 @@ def take_signups(engine: Engine, desk: SignupDesk, now: datetime, rules: Referra
     with reading(engine) as connection:
         waiting = [] if _held_up(connection) else waiting_signups(connection, AT_ONCE)
     take = partial(_take, desk=desk, now=now, rules=rules)
-    made = [write(engine, partial(take, signup_id=signup_id)) for signup_id in waiting]
+    made, problem = list[int | None](), ""
+    for signup_id in waiting:
+        try:
+            made.append(write(engine, partial(take, signup_id=signup_id)))
+        except SettingsError as wrong:  # of somebody who came by a link: whether they were here before cannot be told
+            problem = wrong.what
     with writing(engine) as connection:
         forget_counts(connection, now - _KEPT)
-        more = signups_due(connection)
-    if waiting:
-        say(log, logging.INFO, "sign-ups taken", taken=len(waiting), asked=sum(one is not None for one in made))
+        more = signups_due(connection) if made else []
+    if made:
+        say(log, logging.INFO, "sign-ups taken", taken=len(made), asked=sum(one is not None for one in made))
+    if problem:
+        say(log, logging.ERROR, "sign-ups wait", waiting=len(waiting) - len(made), problem=problem)
     queue = KINDS[MailingKind.CONFIRMATION].queue
     return [*(Due("plan_mailing", one, queue) for one in made if one is not None), *more]
 

@@ -7,15 +7,19 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from tests.support.crash_signups import DESK
 from tests.support.followups import PUBLICATION
 from tests.support.ledger import make_mailing
 from tests.support.makers import NOW, make_subscriber, make_subscribers
 from tests.support.referring import bring, counted, make_milestone, make_rules
+from worker.domain.signup import Signup
 from worker.store.engine import reading, writing
 from worker.store.erased import hash_addresses
 from worker.store.milestones import rewards_of
+from worker.store.signups import keep_signup, waiting_signups
 from worker.store.tables import referrals
 from worker.usecases.content import Content
+from worker.usecases.take_signups import take_signups
 from worker.usecases.tick import tick
 
 RULES = make_rules(make_milestone("month", 2))
@@ -53,3 +57,20 @@ def test_mail_is_due_while_what_is_earned_waits_for_the_secret(engine, reader, c
     assert counted(engine, reader) == 2
     with reading(engine) as connection:
         assert [one.milestone_id for one in rewards_of(connection, [reader.id])] == ["month"]
+
+
+def test_who_came_by_a_link_waits_for_the_secret_and_nobody_behind_them_does(engine, reader, caplog):
+    with writing(engine) as connection:
+        keep_signup(connection, Signup("friend@example.org", NOW, referral_code=reader.referral_code))
+        keep_signup(connection, Signup("other@example.org", NOW))
+    hash_addresses(engine, "another secret, under which nobody is known")
+    made = take_signups(engine, DESK, NOW)
+    assert [one.job for one in made] == ["plan_mailing", "take_signups"]
+    assert take_signups(engine, DESK, NOW) == []  # not again and again; the next tick offers the job
+    [told, *_] = [record for record in caplog.records if record.getMessage() == "sign-ups wait"]
+    assert (told.fields["waiting"], "SECRET_KEY_BEFORE" in told.fields["problem"]) == (1, True)
+    assert "friend@" not in caplog.text
+    hash_addresses(engine, "the oldest secret of this installation")
+    assert [one.job for one in take_signups(engine, DESK, NOW)] == ["plan_mailing"]
+    with reading(engine) as connection:
+        assert waiting_signups(connection, 10) == []
