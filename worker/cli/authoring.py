@@ -70,7 +70,14 @@ def render(
         issue,
         context.publication,
         context.templates,
-        gather_facts(context.engine, settings.project, base_url=settings.base_url, now=datetime.now(UTC)),
+        gather_facts(
+            context.engine,
+            settings.project,
+            issue,
+            context.templates,
+            base_url=settings.base_url,
+            now=datetime.now(UTC),
+        ),
         signer=Signer(*secrets),
         recipient=recipient,
         folder=folder,
@@ -111,9 +118,10 @@ def check(
 def find_problems(context: Context, text: Issue, message: str = "issue", at: datetime | None = None) -> list[Finding]:
     """Preflight's findings for one text, errors first; `at` is when it reaches its last reader, now if left away."""
     settings = context.settings
-    facts = gather_facts(context.engine, settings.project, base_url=settings.base_url, now=at or datetime.now(UTC))
+    templates, now = context.templates, at or datetime.now(UTC)
+    facts = gather_facts(context.engine, settings.project, text, templates, base_url=settings.base_url, now=now)
     return preflight.find_problems(
-        context.engine, text, context.publication, context.templates, facts, message, context.editions
+        context.engine, text, context.publication, templates, facts, message, context.editions
     )
 
 

@@ -15,6 +15,7 @@ from jinja2 import FunctionLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
 
 from worker.domain.edition import MergeName, Place
+from worker.domain.issue import Issue
 from worker.errors import RenderError
 from worker.render.blocks import Block, Container, Figure, LinkCard, Merge, Tree
 from worker.render.digest import digest_of
@@ -42,6 +43,7 @@ class Templates:
 
     def __init__(self, sources: Mapping[str, str], theme: Mapping[str, Any]) -> None:
         self.digest = digest_of([dict(sources), dict(theme)])  # two with the same one draw the same mail
+        self._asks_for_count = any("subscribers" in one for one in sources.values())
         made = Theme.of(theme)
         self._environment = OneTheme(
             loader=FunctionLoader(lambda name: _loaded(sources, name, made)),
@@ -65,6 +67,10 @@ class Templates:
         """MJML of a cut tree in the layout `emails/messages/<message>.mjml.j2`: what stands before its sections, each
         section, and what stands after them. Raises RenderError."""
         return _Sheet(self, scene, tags, shared).message(tree, message)
+
+    def shows_count(self, text: Issue) -> bool:
+        """Whether the number of subscribers may stand in this text's mail: counting walks the list, and it changes all day."""
+        return "goal" in text.body or self._asks_for_count
 
     def is_of_one_edition(self, name: str) -> bool:
         """Whether a template, or one that it uses, asks for what differs between the editions of one text."""

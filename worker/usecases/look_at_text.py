@@ -77,7 +77,7 @@ def _rendered(glass: Glass, name: str, recipient: Recipient, now: datetime) -> d
     publication = sources.read_publication(glass.project)
     text, message = read_named_text(glass.project, name)
     templates = Templates(sources.read_templates(glass.project), sources.read_theme(glass.project))
-    facts = gather_facts(glass.engine, glass.project, base_url=glass.base_url, now=now)
+    facts = gather_facts(glass.engine, glass.project, text, templates, base_url=glass.base_url, now=now)
     made = glass.cache.render(text, publication, templates, facts, message)
     found = find_problems(glass.engine, text, publication, templates, facts, message, glass.cache)
     editions = {}

@@ -45,17 +45,24 @@ def prepare_mailing(
         text, message = find_text(project, mailing.source)
     templates = Templates(sources.read_templates(project), sources.read_theme(project))
     moment = reaching_hour(engine, mailing, rule, now)
-    facts = gather_facts(engine, project, base_url=base_url, now=moment)
+    facts = gather_facts(engine, project, text, templates, base_url=base_url, now=moment)
     editions = (cache or EditionCache()).render(text, publication, templates, facts, message)
     if mailing.kind is MailingKind.TEST:
         editions = {plan: replace(one, subject=TEST_PREFIX + one.subject) for plan, one in editions.items()}
     return editions, rule
 
 
-def gather_facts(engine: Engine, project: Path, *, base_url: str, now: datetime) -> Facts:
-    """What rendering needs to know that no author wrote. A launch that cannot be read stops the texts that show it alone."""
-    with reading(engine) as connection:
-        subscribers = count_confirmed(connection)
+def gather_facts(
+    engine: Engine, project: Path, text: Issue, templates: Templates, *, base_url: str, now: datetime
+) -> Facts:
+    """What rendering this text needs to know that no author wrote: its subscribers are counted only where it may say how many.
+
+    A launch that cannot be read stops the texts that show it alone.
+    """
+    subscribers = 0
+    if templates.shows_count(text):
+        with reading(engine) as connection:
+            subscribers = count_confirmed(connection)
     launches, _broken = sources.read_readable_launches(project)
     return Facts(subscribers, now, base_url, launches, sources.read_picture_sizes(project))
 

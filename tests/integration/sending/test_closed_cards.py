@@ -108,7 +108,14 @@ def test_at_local_hours_it_is_rendered_for_the_last_reader(context):
 
 def test_the_preflight_of_a_scheduled_letter_says_that_its_card_will_be_left_out(context):
     schedule(context, timedelta(hours=4))
-    facts = gather_facts(context.engine, context.settings.project, base_url="https://x.example", now=datetime.now(UTC))
+    facts = gather_facts(
+        context.engine,
+        context.settings.project,
+        issue(context),
+        context.templates,
+        base_url="https://x.example",
+        now=datetime.now(UTC),
+    )
     found = find_problems(context.engine, issue(context), context.publication, context.templates, facts)
     assert any(one.rule == "launch-closed" and "before this goes" in one.problem for one in found)
 
