@@ -10,7 +10,7 @@ from tests.support.makers import JOINED, NOW, make_subscriber
 from tests.support.staging import Beside
 from tests.support.waiting import until
 from worker.domain.subscriber import Plan
-from worker.store.engine import open_engine, reading, write, writing
+from worker.store.engine import reading, write, writing
 from worker.store.grants import NewGrant, end_plans, give, plans_past_their_end, read_grants, revoke, set_bought
 from worker.store.subscribers import by_id, update_subscriber
 from worker.store.tables import subscribers
@@ -166,21 +166,6 @@ def test_what_an_import_brought_lasts_until_the_end_of_its_last_day_and_stays_on
     assert plan_of(engine, reader) == (Plan.FREE, "", None)
     with reading(engine) as connection:
         assert [(one.source, one.starts_at) for one in read_grants(connection, reader.id)] == [("trial", JOINED)]
-
-
-@pytest.fixture
-def here(postgresql_url):
-    engine = open_engine(postgresql_url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def there(postgresql_url):
-    """Another host's connections to the same database."""
-    engine = open_engine(postgresql_url)
-    yield engine
-    engine.dispose()
 
 
 def test_a_grant_in_the_very_moment_the_clock_ends_the_plan_is_not_lost(here, there):

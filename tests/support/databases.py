@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from worker.store.engine import open_engine
+from worker.store.engine import open_engine, reading
 from worker.store.installation import name_installation
 from worker.store.schema import migrate
 from worker.store.tables import metadata
@@ -100,3 +100,24 @@ def sqlite_engine(sqlite_url):
     opened = open_engine(sqlite_url)
     yield opened
     opened.dispose()
+
+
+@pytest.fixture
+def here(postgresql_url):
+    """PostgreSQL, where two transactions really do run side by side; `there` is another process's way to it."""
+    opened = open_engine(postgresql_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def there(postgresql_url):
+    opened = open_engine(postgresql_url)
+    yield opened
+    opened.dispose()
+
+
+def waits_for_a_row(engine):
+    """Whether a transaction of this PostgreSQL waits for what another one holds."""
+    with reading(engine) as connection:
+        return connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar_one() > 0

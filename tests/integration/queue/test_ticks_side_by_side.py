@@ -2,42 +2,22 @@
 
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import select, update
 
+from tests.support.databases import waits_for_a_row
 from tests.support.followups import PUBLICATION
 from tests.support.ledger import planned_mailing
 from tests.support.makers import NOW
 from tests.support.staging import Beside
 from tests.support.waiting import until
-from worker.store.engine import open_engine, reading, writing
+from worker.store.engine import reading, writing
 from worker.store.tables import mailings
 from worker.usecases.content import Content
 from worker.usecases.tick import tick
 
 
-@pytest.fixture
-def here(postgresql_url):
-    engine = open_engine(postgresql_url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def there(postgresql_url):
-    """Another host's connections to the same database."""
-    engine = open_engine(postgresql_url)
-    yield engine
-    engine.dispose()
-
-
 def hold(connection, mailing_id):
     connection.execute(update(mailings).where(mailings.c.id == mailing_id).values(audience=mailings.c.audience))
-
-
-def waits(engine):
-    with reading(engine) as connection:
-        return connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar_one() > 0
 
 
 def statuses(engine):
@@ -54,7 +34,7 @@ def test_a_tick_that_the_database_ended_for_another_transaction_begins_again(her
         connection.exec_driver_sql("SET LOCAL deadlock_timeout = '20s'")  # so it is the tick that is found and ended
         hold(connection, later)
         ticks = Beside(lambda: tick(there, content, now=NOW + timedelta(minutes=1), batch_size=10, lanes=1))
-        until(lambda: waits(here), what="the tick to wait for the later mailing")
+        until(lambda: waits_for_a_row(here), what="the tick to wait for the later mailing")
         hold(connection, earlier)
     assert ticks.result() == []
     assert statuses(here) == ["finished", "finished"]

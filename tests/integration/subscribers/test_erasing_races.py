@@ -2,12 +2,13 @@
 
 import pytest
 
+from tests.support.databases import waits_for_a_row
 from tests.support.everything import where_it_stands
 from tests.support.makers import NOW, make_subscriber
 from tests.support.staging import Beside
 from tests.support.waiting import until
 from worker.domain.event import Event, EventType
-from worker.store.engine import open_engine, reading, writing
+from worker.store.engine import open_engine, writing
 from worker.store.erased import hash_addresses
 from worker.store.events import add_events
 from worker.store.forget import forget
@@ -41,16 +42,11 @@ def ana(here):
         return make_subscriber(connection, address=ADDRESS, name="Ana Prado")
 
 
-def waits(engine):
-    with reading(engine) as connection:
-        return connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar_one() > 0
-
-
 def test_an_event_that_is_being_recorded_is_erased_with_the_rest(here, there, ana):
     with writing(here) as connection:
         add_events(connection, SAID, NOW)
         erasing = Beside(lambda: erase_subscriber(there, ADDRESS, NOW, None, without_sendgrid=True))
-        until(lambda: waits(here), what="the erasure to wait for the event")
+        until(lambda: waits_for_a_row(here), what="the erasure to wait for the event")
     assert erasing.result().rows["events"] == 1
     assert where_it_stands(here, "ana", "prado") == []
 
@@ -59,6 +55,6 @@ def test_an_event_that_comes_during_an_erasure_is_kept_by_the_hash(here, there, 
     with writing(here) as connection:
         forget(connection, [ana.id], ADDRESS, NOW)
         recording = Beside(lambda: record_events(there, SAID, NOW))
-        until(lambda: waits(here), what="the event to wait for the erasure")
+        until(lambda: waits_for_a_row(here), what="the event to wait for the erasure")
     assert recording.result().new == 1
     assert where_it_stands(here, "ana", "prado") == []

@@ -23,7 +23,7 @@ from tests.support.staging import (
 )
 from worker.domain.mailing import MailingStatus
 from worker.domain.staging import SLOTS, GenerationState, RecallTo
-from worker.store.engine import open_engine, reading, writing
+from worker.store.engine import reading, writing
 from worker.store.ledger.mailings import cancel_mailing, get_mailing, pause_mailing
 from worker.store.ledger.recall import begin_recall, call_in_flight, due_for_recall, recalled_generation
 from worker.store.ledger.slots import one_at_a_time, take_slot
@@ -31,21 +31,6 @@ from worker.store.ledger.staging import leave_late
 from worker.store.tables import generations
 
 STATEMENTS = 6  # of a start, and one more
-
-
-@pytest.fixture
-def here(postgresql_url):
-    engine = open_engine(postgresql_url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def there(postgresql_url):
-    """Another process's connections to the same database."""
-    engine = open_engine(postgresql_url)
-    yield engine
-    engine.dispose()
 
 
 def status(engine, mailing_id):

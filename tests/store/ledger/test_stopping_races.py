@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.support.databases import waits_for_a_row
 from tests.support.ledger import (
     EDITIONS,
     check_invariants,
@@ -23,7 +24,7 @@ from tests.support.staging import Beside, after_statement
 from tests.support.waiting import until
 from worker.domain.mailing import MailingStatus
 from worker.domain.segment import EVERYONE
-from worker.store.engine import open_engine, reading, write, writing
+from worker.store.engine import reading, write, writing
 from worker.store.ledger import settle
 from worker.store.ledger.correct import correct_pending
 from worker.store.ledger.frozen import read_editions
@@ -34,21 +35,6 @@ from worker.usecases.plan_mailing import plan_mailing
 
 OLD = {one: replace(edition, source_hash=f"old {one}") for one, edition in EDITIONS.items()}
 NEW = {one: replace(edition, source_hash=f"new {one}") for one, edition in EDITIONS.items()}
-
-
-@pytest.fixture
-def here(postgresql_url):
-    engine = open_engine(postgresql_url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def there(postgresql_url):
-    """Another host's connections to the same database."""
-    engine = open_engine(postgresql_url)
-    yield engine
-    engine.dispose()
 
 
 def scheduled(engine):
@@ -77,11 +63,6 @@ def stop(connection, mailing_id, how):
 def stop_there(engine, mailing_id, how):
     with writing(engine) as connection:
         return stop(connection, mailing_id, how)
-
-
-def waits_for_a_row(engine):
-    with reading(engine) as connection:
-        return connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar_one() > 0
 
 
 def texts(engine, mailing_id):
