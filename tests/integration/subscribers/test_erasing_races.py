@@ -8,7 +8,7 @@ from tests.support.makers import NOW, make_subscriber
 from tests.support.staging import Beside
 from tests.support.waiting import until
 from worker.domain.event import Event, EventType
-from worker.store.engine import open_engine, writing
+from worker.store.engine import writing
 from worker.store.erased import hash_addresses
 from worker.store.events import add_events
 from worker.store.forget import forget
@@ -20,20 +20,15 @@ SAID = [Event(EventType.BOUNCED, NOW, ADDRESS, "said-1", "sg-1", None, None, rea
 
 
 @pytest.fixture
-def here(postgresql_url):
-    engine = open_engine(postgresql_url)
-    hash_addresses(engine, "the oldest secret of this installation")
-    yield engine
-    engine.dispose()
+def here(here):
+    hash_addresses(here, "the oldest secret of this installation")
+    return here
 
 
 @pytest.fixture
-def there(postgresql_url):
-    """Another host's connections to the same database."""
-    engine = open_engine(postgresql_url)
-    hash_addresses(engine, "the oldest secret of this installation")
-    yield engine
-    engine.dispose()
+def there(there):
+    hash_addresses(there, "the oldest secret of this installation")
+    return there
 
 
 @pytest.fixture

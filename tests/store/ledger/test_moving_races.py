@@ -14,7 +14,7 @@ from worker.domain.segment import EVERYONE
 from worker.domain.subscriber import SubscriberStatus
 from worker.errors import BroadsheetError
 from worker.providers.scheduled import Done
-from worker.store.engine import open_engine, reading, snapshot, writing
+from worker.store.engine import reading, snapshot, writing
 from worker.store.erased import hash_addresses
 from worker.store.ledger.mailings import get_mailing
 from worker.store.ledger.plan import begin_planning, freeze_audience
@@ -34,25 +34,16 @@ class Lists:
         return Done()
 
 
-def opened(url):
-    engine = open_engine(url)
-    hash_addresses(engine, "the oldest secret of this installation")
-    return engine
+@pytest.fixture
+def here(here):
+    hash_addresses(here, "the oldest secret of this installation")
+    return here
 
 
 @pytest.fixture
-def here(postgresql_url):
-    engine = opened(postgresql_url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def there(postgresql_url):
-    """Another host's connections to the same database."""
-    engine = opened(postgresql_url)
-    yield engine
-    engine.dispose()
+def there(there):
+    hash_addresses(there, "the oldest secret of this installation")
+    return there
 
 
 @pytest.fixture
