@@ -1,14 +1,16 @@
 """Whoever left and comes back is met by sequences as everybody is, also in the minutes until SendGrid's list lets them go."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from tests.integration.followups.conftest import CLOSES, DUE, OPENS
-from tests.support.followups import make_step
+from tests.support.followups import PUBLICATION, make_step
 from tests.support.ledger import make_mailing
 from tests.support.makers import make_subscriber
 from worker.domain.mailing import MailingKind
+from worker.domain.quiet import QuietRules
 from worker.domain.subscriber import SubscriberStatus
 from worker.domain.trigger import Trigger
 from worker.render.links import LinkIds
@@ -77,6 +79,35 @@ def test_a_sequence_that_has_begun_goes_on_for_who_left_and_came_back_between_tw
     assert sequences.advance(third) == []
     let_go(engine)
     assert sequences.advance_until(third + 5 * MINUTE) == [(third + 5 * MINUTE, "third", [reader.id])]
+
+
+def test_a_step_that_was_put_off_goes_to_who_left_and_came_back_before_its_new_hour(engine, sequences, reader):
+    night, morning = put_off_for_the_night(sequences, reader)
+    leave(engine, reader, night + 60 * MINUTE)
+    come_back(engine, reader, morning - 60 * MINUTE)
+    let_go(engine)
+    assert sequences.advance_until(morning) == [(morning, "hello", [reader.id])]
+
+
+def test_who_is_away_at_the_hour_a_step_was_put_off_to_has_left_the_sequence_for_good(engine, sequences, reader):
+    night, morning = put_off_for_the_night(sequences, reader)
+    leave(engine, reader, night + 60 * MINUTE)
+    assert sequences.advance(morning) == []
+    come_back(engine, reader, morning + MINUTE)
+    let_go(engine)
+    assert sequences.advance_until(morning + DAY, morning + 4 * DAY) == []
+    assert sequences.enrolled() == [(reader.id, "", "stopped", "unsubscribed")]
+
+
+def put_off_for_the_night(sequences, reader):
+    """They are met in the night by a sequence of two steps; that hour, and the one at which the first may go."""
+    sequences.publication = replace(PUBLICATION, quiet=QuietRules())
+    sequences.sequence("welcome", HELLO, THIRD)
+    night, morning = OPENS + 13 * 60 * MINUTE, OPENS + 23 * 60 * MINUTE
+    sequences.note(Trigger.CONFIRMED, reader, night)
+    assert sequences.advance(night) == []
+    assert sequences.rows() == [("hello", "due", "night")]
+    return night, morning
 
 
 def test_who_leaves_again_meanwhile_has_left_the_sequence(engine, sequences, reader):

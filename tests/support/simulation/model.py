@@ -87,6 +87,7 @@ class Lives:
         self.addresses = defaultdict(list)  # record -> [(from, address)]
         self.confirmed, self.returned, self.signed_up = {}, defaultdict(list), {}
         self.merged_into, self.entangled = {}, set()
+        self.merges = defaultdict(list)  # record -> [(when, with which)], both ways
         self.scheduled, self.edited, self.agreed = {}, {}, {}
         self.came_by, self.friends, self.reached = {}, defaultdict(list), defaultdict(dict)
         for one in log:
@@ -131,6 +132,8 @@ class Lives:
             self.addresses[record].append((at, *one.detail))
         elif what == "merged":
             self.merged_into[record] = one.detail
+            self.merges[record].append((at, one.detail))
+            self.merges[one.detail].append((at, record))
             self.entangled |= {record, one.detail}
         elif what == "scheduled":
             self.scheduled[one.detail[0]] = (at, one.detail[1])
@@ -154,6 +157,10 @@ class Lives:
             if begins <= at < (until if surely else latest):
                 return why
         return ""
+
+    def erased(self, record, at):
+        """Whether they are erased by then, whatever else kept them from mail before."""
+        return any(begins <= at and why == "erased" for begins, _, _, why in self.barred_spans[record])
 
     def returning(self, record, at):
         """Whether they have come back, and nobody outside knows whether they may be mailed already."""
@@ -204,15 +211,44 @@ class Lives:
                 continue
             stayed = came + STAY_DAYS * DAY
             at = self.tick_at(self.tick_from(stayed))
-            if at == FOREVER or self._had_left(friend, stayed, at):
+            if at == FOREVER or self._was_known(friend, at):
+                continue
+            if self._came_twice(friend) or self._ended(friend, at):
+                self.entangled.add(
+                    referrer
+                )  # for which of two records they count, and whether, is not told from outside
+            if self._had_left(friend, stayed, at):
                 continue
             self.friends[referrer].append((at, friend))
         for referrer, got in self.friends.items():
             got.sort()
             for number, (at, _) in enumerate(got, 1):
                 for milestone, friends in MILESTONES.items():
-                    if friends == number and self.barred(referrer, at) != "erased":
+                    if friends == number and not self.erased(referrer, at):
                         self.reached[referrer][milestone] = at
+
+    def same_person(self, record, at=FOREVER):
+        """Every record of whoever has this one, by the merges until then."""
+        found, look_at = {record}, [record]
+        while look_at:
+            near = {other for when, other in self.merges[look_at.pop()] if when <= at} - found
+            found |= near
+            look_at += near
+        return found
+
+    def _was_known(self, friend, at):
+        """Whether, before they would have counted, they were merged with a record that nobody brought and that read before."""
+        others = self.same_person(friend, at) - self.came_by.keys()
+        return any(self._reads_since(other) < self.signed_up[friend] for other in others)
+
+    def _reads_since(self, record):
+        return self.confirmed.get(record, FOREVER) if record in self.signed_up else self.ticks[0]
+
+    def _came_twice(self, friend):
+        return sum(self.came_by.get(one, (0, ""))[1] == "friend" for one in self.same_person(friend)) > 1
+
+    def _ended(self, friend, at):
+        return any(begins <= at and why == "merged" for begins, _, _, why in self.barred_spans[friend])
 
     def _had_left(self, friend, stayed, at):
         """Whether a tick finds a friend gone who was gone already when they would have counted; erased ones whenever that was."""
@@ -338,10 +374,10 @@ def enrollments(lives, inbox):
 def _referrers(lives):
     for referrer in list(lives.friends):
         for at, friend in lives.friends[referrer]:
-            if lives.barred(referrer, at) != "erased":
+            if not lives.erased(referrer, at):
                 yield Enrolled("friend", referrer, at, lives.tick_from(at), occurrence=str(friend))
         for milestone, at in lives.nearly(referrer):
-            if lives.barred(referrer, at) != "erased":
+            if not lives.erased(referrer, at):
                 yield Enrolled("nearly", referrer, at, lives.tick_from(at), occurrence=milestone)
         for milestone, at in lives.reached[referrer].items():
             if milestone != BY_HAND:
