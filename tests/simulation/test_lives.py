@@ -31,7 +31,8 @@ def merged(record, into, days):
 
 
 def enrolled(found):
-    return {one.sequence for one in enrollments(found, Inbox()) if one.record == REFERRER} & {"friend", "earned"}
+    of_events = {"friend", "earned", "grateful"}
+    return {one.sequence for one in enrollments(found, Inbox()) if one.record == REFERRER} & of_events
 
 
 def test_a_friend_who_stays_counts_and_earns():
@@ -70,3 +71,10 @@ def test_a_reader_who_was_erased_earns_nothing_whatever_came_before():
 def test_a_reader_whose_mail_bounces_earns_as_before():
     found = lives(*came(FRIEND), (2, REFERRER, "bounced"))
     assert "first" in found.reached[REFERRER]
+
+
+def test_who_was_erased_before_the_next_tick_is_in_no_sequence():
+    paid = (1, REFERRER, "paid", after(20))
+    assert enrolled(lives(paid)) == {"grateful"}
+    assert enrolled(lives(paid, (1 + 15 / 24 / 60, REFERRER, "erased"))) == set()
+    assert enrolled(lives(paid, (1 + 45 / 24 / 60, REFERRER, "erased"))) == {"grateful"}

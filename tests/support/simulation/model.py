@@ -368,17 +368,17 @@ def enrollments(lives, inbox):
             found.append(Enrolled("more", record, hour, lives.tick_from(hour)))
     for launch in launches().values():
         found += _in_launch(lives, launch)
-    return found
+    return [
+        one for one in found if not lives.erased(one.record, lives.tick_at(one.from_tick))
+    ]  # no tick saw those others
 
 
 def _referrers(lives):
     for referrer in list(lives.friends):
         for at, friend in lives.friends[referrer]:
-            if not lives.erased(referrer, at):
-                yield Enrolled("friend", referrer, at, lives.tick_from(at), occurrence=str(friend))
+            yield Enrolled("friend", referrer, at, lives.tick_from(at), occurrence=str(friend))
         for milestone, at in lives.nearly(referrer):
-            if not lives.erased(referrer, at):
-                yield Enrolled("nearly", referrer, at, lives.tick_from(at), occurrence=milestone)
+            yield Enrolled("nearly", referrer, at, lives.tick_from(at), occurrence=milestone)
         for milestone, at in lives.reached[referrer].items():
             if milestone != BY_HAND:
                 yield Enrolled("earned", referrer, at, lives.tick_from(at), occurrence=milestone)
