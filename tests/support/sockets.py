@@ -13,6 +13,9 @@ from typing import Self
 
 Script = Callable[[socket.socket], None]
 
+#: Seconds. A call's deadline that a test waits for: short, and so long that a busy machine has sent the request by then.
+DEADLINE = 2.0
+
 
 class ScriptedServer:
     """Listens on a free loopback port; the n-th connection follows the n-th script, later ones the last.

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.support.sockets import DEADLINE
 from tests.support.submissions import KEY, make_addressee, make_submission
 from worker.mailroom import faults
 from worker.mailroom.options import MailroomOptions
@@ -76,7 +77,7 @@ def test_each_refusal_of_the_mailroom_has_its_kind(room, provider, fault, kind):
     ids=lambda fault: fault.name,
 )
 def test_what_the_mailroom_leaves_open_is_unknown_and_the_next_call_works(room, fault):
-    provider = SendGrid(KEY, room.url, 0.5)
+    provider = SendGrid(KEY, room.url, DEADLINE)
     room.script_faults(fault)
     assert isinstance(provider.submit(make_submission()), Unknown)
     assert isinstance(provider.submit(make_submission()), Accepted)

@@ -10,6 +10,7 @@ from tests.support.ledger import check_invariants, counts, planned_mailing, stat
 from tests.support.mailroom import messages
 from tests.support.makers import make_subscriber
 from tests.support.sending import answers, batch_rows, mailing_for, mailing_row, refused, submit
+from tests.support.sockets import DEADLINE
 from worker.domain.delivery import DeliveryState, Outcome
 from worker.domain.event import Event, EventType
 from worker.domain.mailing import MailingStatus
@@ -270,9 +271,9 @@ def test_a_late_answer_within_the_deadline_counts(context, mailroom):
 
 
 def test_an_answer_later_than_the_deadline_is_uncertain_although_the_mail_went(make_context, mailroom):
-    hasty = make_context(mailroom.url, call_deadline_seconds=0.3)
+    hasty = make_context(mailroom.url, call_deadline_seconds=DEADLINE)
     mailing_id = mailing_for(hasty, 3)
-    mailroom.script_faults(faults.late(1.0))
+    mailroom.script_faults(faults.late(DEADLINE + 1))
     submit(hasty, mailing_id)
     assert by_state(hasty.engine, mailing_id) == {"uncertain": 3}
     submit(hasty, mailing_id)
