@@ -214,9 +214,7 @@ class Lives:
             if at == FOREVER or self._was_known(friend, at):
                 continue
             if self._came_twice(friend) or self._ended(friend, at):
-                self.entangled.add(
-                    referrer
-                )  # for which of two records they count, and whether, is not told from outside
+                self.entangled.add(referrer)  # whether they count, and for whom, nobody outside can know
             if self._had_left(friend, stayed, at):
                 continue
             self.friends[referrer].append((at, friend))
@@ -368,9 +366,8 @@ def enrollments(lives, inbox):
             found.append(Enrolled("more", record, hour, lives.tick_from(hour)))
     for launch in launches().values():
         found += _in_launch(lives, launch)
-    return [
-        one for one in found if not lives.erased(one.record, lives.tick_at(one.from_tick))
-    ]  # no tick saw those others
+    # Whoever was erased before a tick could see what they did is in none.
+    return [one for one in found if not lives.erased(one.record, lives.tick_at(one.from_tick))]
 
 
 def _referrers(lives):
